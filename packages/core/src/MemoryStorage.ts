@@ -1,0 +1,41 @@
+/** Every port's in-memory layer in one: the same contracts as PostgreSQL, gone when the process ends. */
+import { Effect, Layer, Option } from "effect"
+import { AccountStore } from "./account/AccountStore.ts"
+import { AuditLog } from "./audit/AuditLog.ts"
+import { AuthorizationCodeStore } from "./authorize/AuthorizationCodeStore.ts"
+import { InteractionStore } from "./authorize/InteractionStore.ts"
+import { ClientStore } from "./client/ClientStore.ts"
+import { ConsentStore } from "./consent/ConsentStore.ts"
+import { PolicyStore } from "./issuer/Policy.ts"
+import { SigningKeyStore } from "./key/SigningKeyStore.ts"
+import { ResourceStore } from "./resource/ResourceStore.ts"
+import * as Transaction from "./storage/Transaction.ts"
+import { TokenStore } from "./token/TokenStore.ts"
+
+const tokens = Layer.unwrap(
+  Effect.map(ClientStore, (clients) =>
+    TokenStore.layerMemory((issuer, clientId) =>
+      Effect.map(
+        clients.find(issuer, clientId),
+        Option.match({ onNone: () => true, onSome: (client) => client.disabled })
+      )
+    )
+  )
+)
+
+export const layer = tokens.pipe(
+  Layer.provideMerge(
+    Layer.mergeAll(
+      AccountStore.layerMemory,
+      AuditLog.layerMemory,
+      AuthorizationCodeStore.layerMemory,
+      ClientStore.layerMemory,
+      ConsentStore.layerMemory,
+      InteractionStore.layerMemory,
+      PolicyStore.layerMemory,
+      ResourceStore.layerMemory,
+      SigningKeyStore.layerMemory
+    )
+  ),
+  Layer.provideMerge(Transaction.layerMemory)
+)

@@ -1,0 +1,32 @@
+/** An authorization request that passed every check that needs no person: RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1. */
+import { Schema } from "effect"
+import { ClaimsRequest } from "../oauth/Claims.ts"
+import { Display, Prompt, ResponseMode } from "../oauth/Metadata.ts"
+
+/** Kept as it is from the request to the code: nothing of it is read from the browser a second time. */
+export const AuthorizationRequest = Schema.Struct({
+  clientId: Schema.String,
+  /** Registered for the client; made only by `establishRedirect`. */
+  redirectUri: Schema.String,
+  /** Whether the request named it, so that the token request must name it again (RFC 6749 §4.1.3). */
+  redirectUriSent: Schema.Boolean,
+  responseMode: ResponseMode,
+  scope: Schema.Array(Schema.String),
+  state: Schema.UndefinedOr(Schema.String),
+  nonce: Schema.UndefinedOr(Schema.String),
+  codeChallenge: Schema.UndefinedOr(Schema.String),
+  resources: Schema.Array(Schema.String),
+  prompt: Schema.Array(Prompt),
+  /** Seconds. */
+  maxAge: Schema.UndefinedOr(Schema.Int),
+  loginHint: Schema.UndefinedOr(Schema.String),
+  /** The subject that alone will do: `id_token_hint`, or `sub` in `claims`. */
+  subject: Schema.UndefinedOr(Schema.String),
+  acrValues: Schema.Array(Schema.String),
+  acrEssential: Schema.Boolean,
+  uiLocales: Schema.Array(Schema.String),
+  claimsLocales: Schema.Array(Schema.String),
+  display: Schema.UndefinedOr(Display),
+  claims: Schema.UndefinedOr(ClaimsRequest)
+})
+export type AuthorizationRequest = typeof AuthorizationRequest.Type

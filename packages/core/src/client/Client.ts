@@ -1,0 +1,52 @@
+/** A registered client, RFC 6749 §2 and RFC 7591 §2. */
+import { Schema } from "effect"
+import { GrantType, SigningAlgorithm } from "../oauth/Metadata.ts"
+
+/** One of a client's secrets: a hash, never the secret itself. */
+export const ClientSecret = Schema.Struct({
+  secretId: Schema.String,
+  /**
+   * `sha256$<hash>` for a secret with at least 256 bits of its own, `pbkdf2-sha256$<iterations>$<salt>$<hash>` for one
+   * that a person may have chosen.
+   */
+  hash: Schema.String,
+  createdAt: Schema.DateTimeUtc
+})
+export type ClientSecret = typeof ClientSecret.Type
+
+export const Client = Schema.Struct({
+  issuer: Schema.String,
+  clientId: Schema.String,
+  clientName: Schema.UndefinedOr(Schema.String),
+  redirectUris: Schema.Array(Schema.String),
+  grantTypes: Schema.Array(GrantType),
+  responseTypes: Schema.Array(Schema.String),
+  tokenEndpointAuthMethod: Schema.String,
+  /** The scope values it may ask for; undefined for the standard ones and those of every resource. */
+  scope: Schema.UndefinedOr(Schema.Array(Schema.String)),
+  /** OpenID Connect Registration §2 `application_type`: `native` may use any loopback port (RFC 8252 §7.3). */
+  applicationType: Schema.Literals(["web", "native"]),
+  idTokenSignedResponseAlg: SigningAlgorithm,
+  /** OpenID Connect Registration §2 `default_max_age`, seconds. */
+  defaultMaxAge: Schema.UndefinedOr(Schema.Int),
+  /** One of the operator's own: policy may spare its users the consent page. */
+  firstParty: Schema.Boolean,
+  /** Lets this one confidential client leave PKCE out, which makes a stolen code usable: off unless the operator insists. */
+  dangerouslyAllowNoPkce: Schema.Boolean,
+  /** Lets this confidential client introspect every token of the issuer. */
+  introspectAllTokens: Schema.Boolean,
+  /** Every other registered metadata field, as it was given (RFC 7591 §2). */
+  metadata: Schema.Record(Schema.String, Schema.Json),
+  secrets: Schema.Array(ClientSecret),
+  disabled: Schema.Boolean
+})
+export type Client = typeof Client.Type
+
+/** RFC 6749 §2.1: whether the client can keep a credential. */
+export const isConfidential = (client: Client): boolean => client.tokenEndpointAuthMethod !== "none"
+
+/** A metadata field that is text, or undefined. */
+export const textMetadata = (client: Client, name: string): string | undefined => {
+  const value = Object.hasOwn(client.metadata, name) ? client.metadata[name] : undefined
+  return typeof value === "string" ? value : undefined
+}

@@ -1,0 +1,107 @@
+/** How strict, how long: the settings an operator may change, with safe defaults. All durations are seconds. */
+import { Cache, Context, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
+import * as MemoryTable from "../storage/MemoryTable.ts"
+import { CurrentIssuer } from "./Issuer.ts"
+
+const seconds = (minimum: number, maximum: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({ description: `seconds, ${minimum} to ${maximum}` })
+const day = 86_400
+
+/** What may be set, per issuer. An absent member keeps the default. */
+export const PolicySettings = Schema.Struct({
+  /** RFC 6749 §4.1.2 recommends ten minutes at most; FAPI 2.0 and this server sixty seconds. */
+  authorizationCodeLifetime: Schema.optionalKey(seconds(5, 60)),
+  accessTokenLifetime: Schema.optionalKey(seconds(30, day)),
+  idTokenLifetime: Schema.optionalKey(seconds(30, day)),
+  /** A refresh token that nobody uses for so long is dead. */
+  refreshTokenIdleLifetime: Schema.optionalKey(seconds(60, 400 * day)),
+  /** However often it is used, the grant ends then. */
+  refreshTokenAbsoluteLifetime: Schema.optionalKey(seconds(60, 400 * day)),
+  /** How long a refresh request that is sent again receives the same response; 0 for never. */
+  refreshReplayWindow: Schema.optionalKey(seconds(0, 300)),
+  /** How long a person has to sign in and decide. */
+  interactionLifetime: Schema.optionalKey(seconds(60, day)),
+  /** Whether clients marked `first_party` are not asked for consent. */
+  firstPartySkipsConsent: Schema.optionalKey(Schema.Boolean),
+  /** How long a remembered consent lasts; a consent is never older than this. */
+  consentLifetime: Schema.optionalKey(seconds(60, 4000 * day)),
+  /** How long audit events are kept. */
+  auditRetention: Schema.optionalKey(seconds(day, 4000 * day))
+})
+export type PolicySettings = typeof PolicySettings.Type
+export type Policy = Required<PolicySettings>
+
+export const defaults: Policy = {
+  authorizationCodeLifetime: 60,
+  accessTokenLifetime: 600,
+  idTokenLifetime: 3600,
+  refreshTokenIdleLifetime: 14 * day,
+  refreshTokenAbsoluteLifetime: 90 * day,
+  refreshReplayWindow: 30,
+  interactionLifetime: 3600,
+  firstPartySkipsConsent: true,
+  consentLifetime: 365 * day,
+  auditRetention: 400 * day
+}
+
+/** The stricter of two settings wins, member by member: the shorter time, the more questions asked. */
+export const effective = (...layers: ReadonlyArray<PolicySettings>): Policy => {
+  const strictest = { ...defaults } as { -readonly [K in keyof Policy]: Policy[K] }
+  const set = new Set<string>()
+  for (const layer of layers) {
+    for (const [name, value] of Object.entries(layer)) {
+      const before = strictest[name as keyof Policy]
+      const stricter =
+        typeof value === "number" ? Math.min(value, before as number) : value && before
+      Object.assign(strictest, { [name]: set.has(name) ? stricter : value })
+      set.add(name)
+    }
+  }
+  return strictest
+}
+
+/** Holds the settings that an operator stored, per issuer. */
+export class PolicyStore extends Context.Service<
+  PolicyStore,
+  {
+    readonly find: (issuer: string) => Effect.Effect<PolicySettings>
+    /** Replaces the settings of the issuer. */
+    readonly put: (issuer: string, settings: PolicySettings) => Effect.Effect<void>
+  }
+>()("@lockspire/core/issuer/PolicyStore") {
+  static readonly layerMemory = Layer.effect(
+    PolicyStore,
+    Effect.map(MemoryTable.make<PolicySettings>(), (table) =>
+      PolicyStore.of({
+        find: (issuer) => Effect.map(table.find(issuer), Option.getOrElse(() => ({}))),
+        put: (issuer, settings) => table.step((rows) => rows.set(issuer, settings))
+      })
+    )
+  )
+}
+
+/** The effective policy, per issuer: the host's options and the stored settings, strictest wins. */
+export class Policies extends Context.Service<
+  Policies,
+  { readonly effective: (issuer: string) => Effect.Effect<Policy> }
+>()("@lockspire/core/issuer/Policies") {
+  /** Settings may be stale for five seconds; nothing that must take effect at once is one. */
+  static readonly layer = (options: PolicySettings = {}) =>
+    Layer.effect(
+      Policies,
+      Effect.gen(function* () {
+        const store = yield* PolicyStore
+        const cache = yield* Cache.makeWith(
+          (issuer: string) => Effect.map(store.find(issuer), (stored) => effective(options, stored)),
+          { capacity: 1024, timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.seconds(5) : Duration.zero) }
+        )
+        return Policies.of({ effective: (issuer) => Cache.get(cache, issuer) })
+      })
+    )
+}
+
+/** The policy of the issuer that the request is for. */
+export const currentPolicy = Effect.gen(function* () {
+  const policies = yield* Policies
+  return yield* policies.effective((yield* CurrentIssuer).identifier)
+})

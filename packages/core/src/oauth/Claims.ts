@@ -1,0 +1,78 @@
+/** Claims: what is said about a person, and how a client asks for it. */
+import { Effect, Schema } from "effect"
+import { InvalidRequest } from "./OAuthError.ts"
+
+/** Claim values by name, as the host knows them. */
+export type Claims = Readonly<Record<string, Schema.Json>>
+
+/** OpenID Connect Core §5.4: the claims that a scope value asks for. */
+export const claimsOfScope: Readonly<Record<string, ReadonlyArray<string>>> = {
+  profile: [
+    "name",
+    "family_name",
+    "given_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at"
+  ],
+  email: ["email", "email_verified"],
+  address: ["address"],
+  phone: ["phone_number", "phone_number_verified"]
+}
+
+/** The scope values that OpenID Connect Core defines (§3.1.2.1, §5.4, §11). */
+export const standardScopes = ["openid", "profile", "email", "address", "phone", "offline_access"] as const
+
+const IndividualClaim = Schema.NullOr(
+  Schema.Struct({
+    essential: Schema.optionalKey(Schema.Boolean),
+    value: Schema.optionalKey(Schema.Json),
+    values: Schema.optionalKey(Schema.Array(Schema.Json))
+  })
+)
+export type IndividualClaim = typeof IndividualClaim.Type
+
+/** The `claims` request parameter, OpenID Connect Core §5.5. */
+export const ClaimsRequest = Schema.Struct({
+  userinfo: Schema.optionalKey(Schema.Record(Schema.String, IndividualClaim)),
+  id_token: Schema.optionalKey(Schema.Record(Schema.String, IndividualClaim))
+})
+export type ClaimsRequest = typeof ClaimsRequest.Type
+
+const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(ClaimsRequest))
+
+/** OpenID Connect Core §5.5: a JSON object; members that are not understood are ignored. */
+export const parseRequest = (text: string): Effect.Effect<ClaimsRequest, InvalidRequest> =>
+  Effect.mapError(decode(text), () => new InvalidRequest({ reason: "ParameterMalformed", parameter: "claims" }))
+
+/** The entry for one claim, own properties only. */
+export const requested = (
+  claims: Readonly<Record<string, IndividualClaim>> | undefined,
+  name: string
+): IndividualClaim | undefined => (claims !== undefined && Object.hasOwn(claims, name) ? claims[name] : undefined)
+
+/** The values that a request accepts for a claim: OpenID Connect Core §5.5.1 `value` and `values`. */
+export const acceptedValues = (claim: IndividualClaim | undefined): ReadonlyArray<Schema.Json> | undefined =>
+  claim?.values ?? (claim?.value === undefined ? undefined : [claim.value])
+
+/** Every claim name that a request names, for the consent memory. */
+export const namesOf = (request: ClaimsRequest | undefined): ReadonlyArray<string> => [
+  ...new Set([...Object.keys(request?.userinfo ?? {}), ...Object.keys(request?.id_token ?? {})])
+]
+
+/** The claims among `known` that the names ask for. */
+export const select = (known: Claims, names: Iterable<string>): Claims =>
+  Object.fromEntries(
+    [...new Set(names)].flatMap((name) => {
+      const value = Object.hasOwn(known, name) ? known[name] : undefined
+      return value === undefined || value === null || value === "" ? [] : [[name, value] as const]
+    })
+  )

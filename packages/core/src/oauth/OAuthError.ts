@@ -1,0 +1,160 @@
+/**
+ * One class per OAuth error code. `reason` and what was expected and received are for the refusal
+ * trace, audit and tests: they never reach the wire, which carries the code and a fixed sentence.
+ */
+import { Data } from "effect"
+
+interface Detail<Reason extends string> {
+  readonly reason: Reason
+  readonly parameter?: string
+  readonly expected?: string
+  readonly received?: string
+}
+
+/** `invalid_request`: RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1. */
+export class InvalidRequest extends Data.TaggedError("InvalidRequest")<
+  Detail<
+    | "ParameterMissing"
+    | "ParameterRepeated"
+    | "ParameterMalformed"
+    | "ParameterConflict"
+    | "CodeChallengeMissing"
+    | "CodeChallengeMethodNotS256"
+    | "ResponseModeUnknown"
+    | "ContentTypeNotForm"
+    | "BodyTooLarge"
+    | "TokenSentTwice"
+    | "InteractionUnknown"
+    | "InteractionOfAnotherBrowser"
+    | "InteractionExpired"
+    | "InteractionFinished"
+    | "AccountChanged"
+    | "CsrfTokenMismatch"
+    | "ForeignOrigin"
+    | "RedirectUriMissing"
+    | "RedirectUriNotRegistered"
+  >
+> {}
+
+/** `invalid_client`: RFC 6749 §5.2. */
+export class InvalidClient extends Data.TaggedError("InvalidClient")<
+  Detail<
+    | "CredentialsMissing"
+    | "CredentialsMalformed"
+    | "ClientUnknown"
+    | "ClientDisabled"
+    | "MethodNotRegistered"
+    | "TwoMethods"
+    | "SecretMismatch"
+  >
+> {}
+
+/** `invalid_grant`: RFC 6749 §5.2. */
+export class InvalidGrant extends Data.TaggedError("InvalidGrant")<
+  Detail<
+    | "CodeUnknown"
+    | "CodeExpired"
+    | "CodeReplayed"
+    | "IssuedToAnotherClient"
+    | "RedirectUriMismatch"
+    | "CodeVerifierMismatch"
+    | "CodeVerifierUnexpected"
+    | "GrantRevoked"
+    | "RefreshTokenUnknown"
+    | "RefreshTokenExpired"
+    | "RefreshTokenReused"
+    | "AccountGone"
+    | "ClientRefusedForAccount"
+  >
+> {}
+
+/** `unauthorized_client`: RFC 6749 §4.1.2.1, §5.2. */
+export class UnauthorizedClient extends Data.TaggedError("UnauthorizedClient")<
+  Detail<"GrantTypeNotRegistered" | "ResponseTypeNotRegistered" | "PublicClient">
+> {}
+
+/** `unsupported_grant_type`: RFC 6749 §5.2. */
+export class UnsupportedGrantType extends Data.TaggedError("UnsupportedGrantType")<Detail<"GrantTypeUnknown">> {}
+
+/** `invalid_scope`: RFC 6749 §4.1.2.1, §5.2. */
+export class InvalidScope extends Data.TaggedError("InvalidScope")<
+  Detail<"ScopeMalformed" | "ScopeNotAllowed" | "ScopeNotGranted">
+> {}
+
+/** `invalid_target`: RFC 8707 §2. */
+export class InvalidTarget extends Data.TaggedError("InvalidTarget")<
+  Detail<"ResourceMalformed" | "ResourceUnknown" | "ResourceNotGranted">
+> {}
+
+/** `unsupported_response_type`: RFC 6749 §4.1.2.1. */
+export class UnsupportedResponseType extends Data.TaggedError("UnsupportedResponseType")<
+  Detail<"ResponseTypeUnknown">
+> {}
+
+/** `access_denied`: RFC 6749 §4.1.2.1. */
+export class AccessDenied extends Data.TaggedError("AccessDenied")<Detail<"PersonDenied" | "HostDenied">> {}
+
+/** `login_required`: OpenID Connect Core §3.1.2.6. */
+export class LoginRequired extends Data.TaggedError("LoginRequired")<
+  Detail<"NotSignedIn" | "AuthenticationTooOld" | "AnotherSubjectSignedIn">
+> {}
+
+/** `consent_required`: OpenID Connect Core §3.1.2.6. */
+export class ConsentRequired extends Data.TaggedError("ConsentRequired")<Detail<"ConsentMissing">> {}
+
+/** `request_not_supported`: OpenID Connect Core §3.1.2.6. */
+export class RequestNotSupported extends Data.TaggedError("RequestNotSupported")<Detail<"RequestObjectSent">> {}
+
+/** `request_uri_not_supported`: OpenID Connect Core §3.1.2.6. */
+export class RequestUriNotSupported extends Data.TaggedError("RequestUriNotSupported")<Detail<"RequestUriSent">> {}
+
+/** `registration_not_supported`: OpenID Connect Core §3.1.2.6. */
+export class RegistrationNotSupported extends Data.TaggedError("RegistrationNotSupported")<
+  Detail<"RegistrationSent">
+> {}
+
+/** `unmet_authentication_requirements`: OpenID Connect Core Error Code unmet_authentication_requirements 1.0 §2. */
+export class UnmetAuthenticationRequirements extends Data.TaggedError("UnmetAuthenticationRequirements")<
+  Detail<"AcrNotReached">
+> {}
+
+/** `invalid_token`: RFC 6750 §3.1. */
+export class InvalidToken extends Data.TaggedError("InvalidToken")<
+  Detail<"TokenUnknown" | "TokenExpired" | "TokenRevoked" | "ClientDisabled" | "AccountGone">
+> {}
+
+/** `insufficient_scope`: RFC 6750 §3.1. */
+export class InsufficientScope extends Data.TaggedError("InsufficientScope")<Detail<"OpenidMissing">> {}
+
+/** A protected request without any token: RFC 6750 §3.1 forbids an error code in the challenge. */
+export class TokenMissing extends Data.TaggedError("TokenMissing")<Detail<"TokenMissing">> {}
+
+/** What the token endpoint answers, RFC 6749 §5.2. */
+export type TokenError =
+  | InvalidRequest
+  | InvalidClient
+  | InvalidGrant
+  | UnauthorizedClient
+  | UnsupportedGrantType
+  | InvalidScope
+  | InvalidTarget
+
+/** What the authorization endpoint answers, RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6. */
+export type AuthorizationError =
+  | InvalidRequest
+  | UnauthorizedClient
+  | AccessDenied
+  | UnsupportedResponseType
+  | InvalidScope
+  | InvalidTarget
+  | LoginRequired
+  | ConsentRequired
+  | RequestNotSupported
+  | RequestUriNotSupported
+  | RegistrationNotSupported
+  | UnmetAuthenticationRequirements
+
+/** What a protected resource answers, RFC 6750 §3.1. */
+export type ResourceError = InvalidRequest | InvalidToken | InsufficientScope | TokenMissing
+
+export type OAuthError = TokenError | AuthorizationError | ResourceError

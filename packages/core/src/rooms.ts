@@ -1,0 +1,29 @@
+/**
+ * The rooms of core, in reading order: each is a folder named after one thing the
+ * specifications name. A room imports only rooms above it; tidy.test.ts holds it to that.
+ */
+export const rooms = [
+  "oauth",
+  "crypto",
+  "storage",
+  "jose",
+  "host",
+  "account",
+  "audit",
+  "issuer",
+  "key",
+  "resource",
+  "client",
+  "token",
+  "consent",
+  "authorization-request",
+  "authorize",
+  "refresh",
+  "token-endpoint",
+  "introspection",
+  "revocation",
+  "userinfo",
+  "discovery",
+  "retention",
+  "testing"
+] as const

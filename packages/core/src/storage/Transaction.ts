@@ -1,0 +1,62 @@
+/** All or nothing: what a pipeline writes in one `within` is stored together or not at all. */
+import { Context, Effect, Exit, Layer, Semaphore } from "effect"
+
+/**
+ * A failure or a defect inside undoes everything inside. What must survive a refusal (the revocation that a
+ * replay calls for) is therefore a value in here, never a failure.
+ */
+export class Transaction extends Context.Service<
+  Transaction,
+  {
+    /** Runs `effect` in one transaction; a nested call joins the one that is open. */
+    readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  }
+>()("@lockspire/core/storage/Transaction") {}
+
+/** True in a fiber whose effect runs inside `within`. */
+const Inside = Context.Reference<boolean>("@lockspire/core/storage/Transaction/Inside", { defaultValue: () => false })
+
+/**
+ * What the in-memory stores share: one lock, held by the transaction that is open, and one journal that undoes
+ * its writes. A step outside any transaction waits for the lock too, so nobody reads what may be undone.
+ */
+export class MemoryDatabase extends Context.Service<
+  MemoryDatabase,
+  {
+    /** Runs one synchronous step; `journal` takes what undoes each write. */
+    readonly atomically: <A>(step: (journal: (undo: () => void) => void) => A) => Effect.Effect<A>
+  }
+>()("@lockspire/core/storage/MemoryDatabase") {}
+
+/** `Transaction` and `MemoryDatabase` over one lock. */
+export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effectContext(
+  Effect.sync(() => {
+    const lock = Semaphore.makeUnsafe(1)
+    let undos: Array<() => void> = []
+    const within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.flatMap(Inside, (inside) =>
+        inside
+          ? effect
+          : lock.withPermits(1)(
+              Effect.suspend(() => {
+                undos = []
+                return Effect.onExit(Effect.provideService(effect, Inside, true), (exit) =>
+                  Effect.sync(() => {
+                    if (Exit.isFailure(exit)) for (const undo of undos.toReversed()) undo()
+                    undos = []
+                  })
+                )
+              })
+            )
+      )
+    const atomically = <A>(step: (journal: (undo: () => void) => void) => A): Effect.Effect<A> =>
+      Effect.flatMap(Inside, (inside) =>
+        inside
+          ? Effect.sync(() => step((undo) => undos.push(undo)))
+          : lock.withPermits(1)(Effect.sync(() => step(() => {})))
+      )
+    return Context.make(Transaction, Transaction.of({ within })).pipe(
+      Context.add(MemoryDatabase, MemoryDatabase.of({ atomically }))
+    )
+  })
+)

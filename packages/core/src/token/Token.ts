@@ -1,0 +1,57 @@
+/** Access and refresh tokens as they are stored: by hash, bound to their grant. */
+import { Schema } from "effect"
+import type { Lifecycle } from "../oauth/Lifecycle.ts"
+
+const access = {
+  issuer: Schema.String,
+  tokenHash: Schema.String,
+  grantId: Schema.String,
+  clientId: Schema.String,
+  scope: Schema.Array(Schema.String),
+  /** RFC 8707: the resources the token is for; none for the issuer's own endpoints alone. */
+  audience: Schema.Array(Schema.String),
+  issuedAt: Schema.DateTimeUtc,
+  expiresAt: Schema.DateTimeUtc
+}
+
+/** An opaque access token, RFC 6749 §1.4. A grant that is revoked takes all of its tokens with it. */
+export const AccessToken = Schema.TaggedUnion({
+  Live: access,
+  Revoked: { ...access, revokedAt: Schema.DateTimeUtc }
+})
+export type AccessToken = typeof AccessToken.Type
+export type LiveAccessToken = Extract<AccessToken, { _tag: "Live" }>
+
+export const accessTokenLifecycle = { Live: ["Revoked"], Revoked: [] } as const satisfies Lifecycle<AccessToken>
+
+const refresh = {
+  issuer: Schema.String,
+  tokenHash: Schema.String,
+  grantId: Schema.String,
+  clientId: Schema.String,
+  scope: Schema.Array(Schema.String),
+  issuedAt: Schema.DateTimeUtc,
+  /** The end of its idle time, and never after the end of its grant. */
+  expiresAt: Schema.DateTimeUtc
+}
+
+/**
+ * A refresh token, RFC 6749 §1.5, rotated at every use (RFC 9700 §4.14.2). `Rotated` keeps, until the replay window
+ * ends, the one response that its use produced, sealed under a key that only the token itself yields.
+ */
+export const RefreshToken = Schema.TaggedUnion({
+  Live: refresh,
+  Rotated: {
+    ...refresh,
+    rotatedAt: Schema.DateTimeUtc,
+    replayUntil: Schema.DateTimeUtc,
+    /** Hash of the parameters of the request that rotated it: another request does not get its response. */
+    requestHash: Schema.String,
+    sealedResponse: Schema.UndefinedOr(Schema.Uint8Array)
+  }
+})
+export type RefreshToken = typeof RefreshToken.Type
+export type LiveRefreshToken = Extract<RefreshToken, { _tag: "Live" }>
+export type RotatedRefreshToken = Extract<RefreshToken, { _tag: "Rotated" }>
+
+export const refreshTokenLifecycle = { Live: ["Rotated"], Rotated: [] } as const satisfies Lifecycle<RefreshToken>

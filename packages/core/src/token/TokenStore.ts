@@ -1,0 +1,203 @@
+import { Context, DateTime, Effect, Layer, Option } from "effect"
+import * as MemoryTable from "../storage/MemoryTable.ts"
+import type { Grant, Live } from "./Grant.ts"
+import type {
+  AccessToken,
+  LiveAccessToken,
+  LiveRefreshToken,
+  RefreshToken,
+  RotatedRefreshToken
+} from "./Token.ts"
+
+/** How a rotation ends the life of a refresh token. */
+export interface Rotation {
+  readonly replayUntil: DateTime.Utc
+  readonly requestHash: string
+  readonly sealedResponse: Uint8Array | undefined
+}
+
+/** Holds grants and their tokens by hash, per issuer. Every method is one atomic fact. */
+export class TokenStore extends Context.Service<
+  TokenStore,
+  {
+    readonly insertGrant: (grant: Live) => Effect.Effect<void>
+    readonly findGrant: (issuer: string, grantId: string) => Effect.Effect<Option.Option<Grant>>
+    /** The live, unexpired grants of a subject, newest first: which applications have access. */
+    readonly grantsOf: (issuer: string, subject: string, now: DateTime.Utc) => Effect.Effect<ReadonlyArray<Live>>
+    /** Moves a grant to `Revoked`, and with it all its tokens. `false` when it was not `Live`. */
+    readonly revokeGrant: (
+      issuer: string,
+      grantId: string,
+      at: DateTime.Utc,
+      because: string
+    ) => Effect.Effect<boolean>
+    /** Revokes every live grant that a subject gave a client; their ids. */
+    readonly revokeGrantsOf: (
+      issuer: string,
+      subject: string,
+      clientId: string,
+      at: DateTime.Utc,
+      because: string
+    ) => Effect.Effect<ReadonlyArray<string>>
+
+    /** Adds a token, unless its grant is no longer `Live`: then `false`, so that issuing cannot outrun revoking. */
+    readonly insertAccessToken: (token: LiveAccessToken) => Effect.Effect<boolean>
+    /** The token with its grant, in whatever state. */
+    readonly findAccessToken: (
+      issuer: string,
+      tokenHash: string
+    ) => Effect.Effect<Option.Option<{ readonly token: AccessToken; readonly grant: Grant; readonly clientDisabled: boolean }>>
+    /** Moves a token of that client to `Revoked`. `false` when there is no live one. */
+    readonly revokeAccessToken: (
+      issuer: string,
+      tokenHash: string,
+      clientId: string,
+      at: DateTime.Utc
+    ) => Effect.Effect<boolean>
+
+    /** Adds a token, unless its grant is no longer `Live` or has a live refresh token already: then `false`. */
+    readonly insertRefreshToken: (token: LiveRefreshToken) => Effect.Effect<boolean>
+    readonly findRefreshToken: (
+      issuer: string,
+      tokenHash: string
+    ) => Effect.Effect<Option.Option<{ readonly token: RefreshToken; readonly grant: Grant }>>
+    /**
+     * Moves `Live` to `Rotated`, if it is that client's, unexpired at `at`, and its grant `Live`. Of any number of
+     * concurrent calls for one token exactly one receives `true`.
+     */
+    readonly rotate: (
+      issuer: string,
+      tokenHash: string,
+      clientId: string,
+      at: DateTime.Utc,
+      rotation: Rotation
+    ) => Effect.Effect<boolean>
+    /** Forgets up to `limit` sealed responses whose replay window ended before `before`; how many. */
+    readonly forgetResponses: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
+
+    /** Deletes up to `limit` access tokens that expired before `before`; how many. */
+    readonly pruneAccessTokens: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
+    /** Deletes up to `limit` refresh tokens whose grant is gone, or that expired before `before`; how many. */
+    readonly pruneRefreshTokens: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
+    /** Deletes up to `limit` grants that expired or were revoked before `before`; how many. */
+    readonly pruneGrants: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
+  }
+>()("@lockspire/core/token/TokenStore") {
+  /** `isDisabled` answers whether a client is disabled: the PostgreSQL layer reads it in the same statement. */
+  static readonly layerMemory = (isDisabled: (issuer: string, clientId: string) => Effect.Effect<boolean>) =>
+    Layer.effect(
+      TokenStore,
+      Effect.gen(function* () {
+        const grants = yield* MemoryTable.make<Grant>()
+        const accessTokens = yield* MemoryTable.make<AccessToken>()
+        const refreshTokens = yield* MemoryTable.make<RefreshToken>()
+        const { isBefore, key, prune } = MemoryTable
+        const isAfter = (at: DateTime.Utc, limit: DateTime.Utc) => isBefore(limit, at)
+
+        const revoke = (rows: MemoryTable.Rows<Grant>, at: string, when: DateTime.Utc, because: string) => {
+          const grant = rows.get(at)
+          if (grant?._tag !== "Live") return false
+          rows.set(at, { ...grant, _tag: "Revoked", revokedAt: when, revokedBecause: because })
+          return true
+        }
+        const grantIsLive = (issuer: string, grantId: string) =>
+          grants.step((rows) => rows.get(key(issuer, grantId))?._tag === "Live")
+
+        return TokenStore.of({
+          insertGrant: (grant) => grants.step((rows) => rows.set(key(grant.issuer, grant.grantId), grant)),
+          findGrant: (issuer, grantId) => grants.find(key(issuer, grantId)),
+          grantsOf: (issuer, subject, now) =>
+            grants.step((rows) =>
+              [...rows.values()]
+                .filter((row): row is Live => row._tag === "Live" && row.issuer === issuer && row.subject === subject)
+                .filter((row) => isAfter(row.expiresAt, now))
+                .sort((a, b) => b.createdAt.epochMilliseconds - a.createdAt.epochMilliseconds)
+            ),
+          revokeGrant: (issuer, grantId, at, because) =>
+            grants.step((rows) => revoke(rows, key(issuer, grantId), at, because)),
+          revokeGrantsOf: (issuer, subject, clientId, at, because) =>
+            grants.step((rows) =>
+              [...rows.values()]
+                .filter((row) => row.issuer === issuer && row.subject === subject && row.clientId === clientId)
+                .filter((row) => revoke(rows, key(issuer, row.grantId), at, because))
+                .map((row) => row.grantId)
+            ),
+
+          insertAccessToken: Effect.fnUntraced(function* (token) {
+            if (!(yield* grantIsLive(token.issuer, token.grantId))) return false
+            yield* accessTokens.step((rows) => rows.set(key(token.issuer, token.tokenHash), token))
+            return true
+          }),
+          findAccessToken: Effect.fnUntraced(function* (issuer, tokenHash) {
+            const token = yield* accessTokens.find(key(issuer, tokenHash))
+            if (Option.isNone(token)) return Option.none()
+            const grant = yield* grants.find(key(issuer, token.value.grantId))
+            if (Option.isNone(grant)) return Option.none()
+            const clientDisabled = yield* isDisabled(issuer, token.value.clientId)
+            return Option.some({ token: token.value, grant: grant.value, clientDisabled })
+          }),
+          revokeAccessToken: (issuer, tokenHash, clientId, at) =>
+            accessTokens.step((rows) => {
+              const token = rows.get(key(issuer, tokenHash))
+              if (token?._tag !== "Live" || token.clientId !== clientId) return false
+              rows.set(key(issuer, tokenHash), { ...token, _tag: "Revoked", revokedAt: at })
+              return true
+            }),
+
+          insertRefreshToken: Effect.fnUntraced(function* (token) {
+            if (!(yield* grantIsLive(token.issuer, token.grantId))) return false
+            return yield* refreshTokens.step((rows) => {
+              for (const row of rows.values()) {
+                if (row._tag === "Live" && row.issuer === token.issuer && row.grantId === token.grantId) return false
+              }
+              rows.set(key(token.issuer, token.tokenHash), token)
+              return true
+            })
+          }),
+          findRefreshToken: Effect.fnUntraced(function* (issuer, tokenHash) {
+            const token = yield* refreshTokens.find(key(issuer, tokenHash))
+            if (Option.isNone(token)) return Option.none()
+            const grant = yield* grants.find(key(issuer, token.value.grantId))
+            return Option.map(grant, (found) => ({ token: token.value, grant: found }))
+          }),
+          rotate: Effect.fnUntraced(function* (issuer, tokenHash, clientId, at, rotation) {
+            const found = yield* refreshTokens.find(key(issuer, tokenHash))
+            if (Option.isNone(found) || !(yield* grantIsLive(issuer, found.value.grantId))) return false
+            return yield* refreshTokens.step((rows) => {
+              const token = rows.get(key(issuer, tokenHash))
+              if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
+              const rotated: RotatedRefreshToken = { ...token, _tag: "Rotated", rotatedAt: at, ...rotation }
+              rows.set(key(issuer, tokenHash), rotated)
+              return true
+            })
+          }),
+          forgetResponses: (before, limit) =>
+            refreshTokens.step((rows) => {
+              let forgotten = 0
+              for (const [at, row] of rows.entries()) {
+                if (forgotten === limit) break
+                if (row._tag !== "Rotated" || row.sealedResponse === undefined) continue
+                if (!isBefore(row.replayUntil, before)) continue
+                rows.set(at, { ...row, sealedResponse: undefined })
+                forgotten++
+              }
+              return forgotten
+            }),
+
+          pruneAccessTokens: (before, limit) =>
+            accessTokens.step((rows) => prune(rows, limit, (row) => isBefore(row.expiresAt, before))),
+          pruneRefreshTokens: (before, limit) =>
+            refreshTokens.step((rows) => prune(rows, limit, (row) => isBefore(row.expiresAt, before))),
+          pruneGrants: (before, limit) =>
+            grants.step((rows) =>
+              prune(
+                rows,
+                limit,
+                (row) =>
+                  isBefore(row.expiresAt, before) || (row._tag === "Revoked" && isBefore(row.revokedAt, before))
+              )
+            )
+        })
+      })
+    )
+}
