@@ -2,17 +2,17 @@
  * Vitest global setup: one embedded PostgreSQL for the whole run, with a migrated
  * `template` database that each test file's own database is copied from.
  */
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { PgClient } from "@effect/sql-pg"
-import * as EmbeddedPostgres from "../EmbeddedPostgres.ts"
-import * as Migrations from "../Migrations.ts"
-import { Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { Effect, Exit, Redacted, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { ProvidedContext } from "vitest"
 import type { TestProject } from "vitest/node"
+import * as Connection from "../Connection.ts"
+import * as EmbeddedPostgres from "../EmbeddedPostgres.ts"
+import * as Migrations from "../Migrations.ts"
 import "./ProvidedContext.ts"
 
 interface Running {
@@ -34,11 +34,7 @@ const start = async (): Promise<Running> => {
       yield* sql`CREATE DATABASE template`
     }).pipe(Effect.provide(PgClient.layer({ url: pg.url("postgres") })))
   )
-  const migrate = Migrations.layer.pipe(
-    Layer.provide(PgClient.layer({ url: pg.url("template") })),
-    Layer.provide(NodeServices.layer)
-  )
-  await Effect.runPromise(Effect.scoped(Layer.build(migrate)))
+  await Effect.runPromise(Effect.provide(Migrations.run, Connection.layer({ url: pg.url("template") })))
   return {
     postgres: { url: Redacted.value(pg.url("postgres")) },
     users: 0,

@@ -1,0 +1,63 @@
+/** Every port of core on PostgreSQL, in one layer. */
+import type {
+  AccountStore,
+  AuditLog,
+  AuthorizationCodeStore,
+  ClientStore,
+  ConsentStore,
+  InteractionStore,
+  Policy,
+  ResourceStore,
+  SigningKeyStore,
+  TokenStore,
+  Transaction
+} from "@lockspire/core"
+import type { PgClient } from "@effect/sql-pg"
+import { Layer } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import * as AccountStorePg from "./AccountStorePg.ts"
+import * as AuditLogPg from "./AuditLogPg.ts"
+import * as AuthorizationCodeStorePg from "./AuthorizationCodeStorePg.ts"
+import * as ClientStorePg from "./ClientStorePg.ts"
+import * as Connection from "./Connection.ts"
+import * as ConsentStorePg from "./ConsentStorePg.ts"
+import * as InteractionStorePg from "./InteractionStorePg.ts"
+import * as PolicyStorePg from "./PolicyStorePg.ts"
+import * as ResourceStorePg from "./ResourceStorePg.ts"
+import * as SigningKeyStorePg from "./SigningKeyStorePg.ts"
+import * as TokenStorePg from "./TokenStorePg.ts"
+import * as TransactionPg from "./TransactionPg.ts"
+
+export type Ports =
+  | Transaction
+  | AccountStore
+  | AuditLog.AuditLog
+  | Policy.PolicyStore
+  | SigningKeyStore
+  | ResourceStore
+  | ClientStore
+  | TokenStore
+  | ConsentStore
+  | InteractionStore
+  | AuthorizationCodeStore
+
+/** All ports over the `SqlClient` of the host. Its schema has to be migrated: see `Migrations`. */
+export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.mergeAll(
+  TransactionPg.layer,
+  AccountStorePg.layer,
+  AuditLogPg.layer,
+  PolicyStorePg.layer,
+  SigningKeyStorePg.layer,
+  ResourceStorePg.layer,
+  ClientStorePg.layer,
+  TokenStorePg.layer,
+  ConsentStorePg.layer,
+  InteractionStorePg.layer,
+  AuthorizationCodeStorePg.layer
+)
+
+/** All ports, and the `SqlClient` of the pool that they share, for a connection URL. */
+export const layerUrl = (
+  options: Connection.Options
+): Layer.Layer<Ports | PgClient.PgClient | SqlClient.SqlClient, Connection.SchemaNameInvalid | SqlError.SqlError> =>
+  Layer.provideMerge(layer, Connection.layer(options))

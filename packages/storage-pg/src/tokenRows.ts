@@ -1,0 +1,121 @@
+/** Grants and tokens as rows, and back. */
+import { Claims, type Grant, type Token } from "@lockspire/core"
+import { Schema } from "effect"
+import { fromDate, orUndefined, toDate } from "./statement.ts"
+
+export interface GrantRow {
+  readonly issuer: string
+  readonly grant_id: string
+  readonly client_id: string
+  readonly subject: string
+  readonly sid: string
+  readonly scope: ReadonlyArray<string>
+  readonly resources: ReadonlyArray<string>
+  readonly claims: unknown
+  readonly claims_locales: ReadonlyArray<string>
+  readonly auth_time: Date
+  readonly acr: string | null
+  readonly amr: ReadonlyArray<string>
+  readonly created_at: Date
+  readonly expires_at: Date
+  readonly revoked_at: Date | null
+  readonly revoked_because: string | null
+}
+
+const decodeClaims = Schema.decodeUnknownSync(Claims.ClaimsRequest)
+
+export const toLiveGrant = (row: GrantRow): Grant.Live => ({
+  _tag: "Live",
+  issuer: row.issuer,
+  grantId: row.grant_id,
+  clientId: row.client_id,
+  subject: row.subject,
+  sid: row.sid,
+  scope: row.scope,
+  resources: row.resources,
+  claims: row.claims === null ? undefined : decodeClaims(row.claims),
+  claimsLocales: row.claims_locales,
+  authTime: fromDate(row.auth_time),
+  acr: orUndefined(row.acr),
+  amr: row.amr,
+  createdAt: fromDate(row.created_at),
+  expiresAt: fromDate(row.expires_at)
+})
+
+export const toGrant = (row: GrantRow): Grant.Grant =>
+  row.revoked_at === null
+    ? toLiveGrant(row)
+    : {
+        ...toLiveGrant(row),
+        _tag: "Revoked",
+        revokedAt: fromDate(row.revoked_at),
+        revokedBecause: row.revoked_because ?? ""
+      }
+
+export const fromGrant = (grant: Grant.Live) => ({
+  issuer: grant.issuer,
+  grant_id: grant.grantId,
+  client_id: grant.clientId,
+  subject: grant.subject,
+  sid: grant.sid,
+  scope: grant.scope,
+  resources: grant.resources,
+  claims: grant.claims === undefined ? null : JSON.stringify(grant.claims),
+  claims_locales: grant.claimsLocales,
+  auth_time: toDate(grant.authTime),
+  acr: grant.acr,
+  amr: grant.amr,
+  created_at: toDate(grant.createdAt),
+  expires_at: toDate(grant.expiresAt)
+})
+
+/** The columns that a token read with its grant has beside the grant's. */
+interface JoinedTokenRow extends GrantRow {
+  readonly token_hash: string
+  readonly token_client_id: string
+  readonly token_scope: ReadonlyArray<string>
+  readonly issued_at: Date
+  readonly token_expires_at: Date
+}
+
+export interface AccessTokenRow extends JoinedTokenRow {
+  readonly audience: ReadonlyArray<string>
+  readonly token_revoked_at: Date | null
+  readonly client_disabled: boolean
+}
+
+export interface RefreshTokenRow extends JoinedTokenRow {
+  readonly rotated_at: Date | null
+  readonly replay_until: Date | null
+  readonly request_hash: string | null
+  readonly sealed_response: Uint8Array | null
+}
+
+const toToken = (row: JoinedTokenRow) => ({
+  issuer: row.issuer,
+  tokenHash: row.token_hash,
+  grantId: row.grant_id,
+  clientId: row.token_client_id,
+  scope: row.token_scope,
+  issuedAt: fromDate(row.issued_at),
+  expiresAt: fromDate(row.token_expires_at)
+})
+
+export const toAccessToken = (row: AccessTokenRow): Token.AccessToken => {
+  const token = { ...toToken(row), audience: row.audience }
+  return row.token_revoked_at === null
+    ? { _tag: "Live", ...token }
+    : { _tag: "Revoked", ...token, revokedAt: fromDate(row.token_revoked_at) }
+}
+
+export const toRefreshToken = (row: RefreshTokenRow): Token.RefreshToken =>
+  row.rotated_at === null || row.replay_until === null || row.request_hash === null
+    ? { _tag: "Live", ...toToken(row) }
+    : {
+        _tag: "Rotated",
+        ...toToken(row),
+        rotatedAt: fromDate(row.rotated_at),
+        replayUntil: fromDate(row.replay_until),
+        requestHash: row.request_hash,
+        sealedResponse: row.sealed_response === null ? undefined : new Uint8Array(row.sealed_response)
+      }
