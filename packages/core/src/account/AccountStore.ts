@@ -51,8 +51,7 @@ export class AccountStore extends Context.Service<
             rows.set(key(account.issuer, account.subject), account)
             return true
           }),
-        startSession: (session) =>
-          sessions.step((rows) => rows.set(key(session.issuer, session.sessionHash), session)),
+        startSession: (session) => sessions.step((rows) => rows.set(key(session.issuer, session.sessionHash), session)),
         findSession: (issuer, sessionHash, now) =>
           Effect.map(
             sessions.find(key(issuer, sessionHash)),

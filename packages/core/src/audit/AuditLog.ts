@@ -78,7 +78,12 @@ export class AuditLog extends Context.Service<
             for (const event of appended) rows.set(String(serial++), event)
           }),
         latest: (issuer, limit) =>
-          events.step((rows) => [...rows.values()].filter((event) => event.issuer === issuer).reverse().slice(0, limit)),
+          events.step((rows) =>
+            [...rows.values()]
+              .filter((event) => event.issuer === issuer)
+              .reverse()
+              .slice(0, limit)
+          ),
         prune: (before, limit) =>
           events.step((rows) => MemoryTable.prune(rows, limit, (row) => MemoryTable.isBefore(row.at, before)))
       })

@@ -19,27 +19,22 @@ export interface Refusal {
   readonly checks: ReadonlyArray<Check>
 }
 
-/** Takes every refusal. */
-export class Refusals extends Context.Service<
-  Refusals,
-  {
-    /** Never fails and never delays the answer by more than a write to memory or the log. */
-    readonly record: (refusal: Refusal) => Effect.Effect<void>
-  }
->()("@lockspire/core/audit/Refusals") {
-  /** One structured log line per refusal. */
-  static readonly layerLog = Layer.succeed(
-    Refusals,
-    Refusals.of({
-      record: ({ at: _, checks, ...refusal }) =>
-        Effect.logInfo("refused", {
-          ...refusal,
-          section: checks.findLast((check) => !check.passed)?.rule,
-          checks: checks.map((check) => `${check.passed ? "✓" : "✗"} ${check.rule}`)
-        })
-    })
-  )
+/** Takes every refusal. Never fails, and never delays the answer by more than a write to memory or the log. */
+export interface RefusalsPort {
+  readonly record: (refusal: Refusal) => Effect.Effect<void>
 }
+
+/** One structured log line per refusal, unless a layer brings another port. */
+export const Refusals = Context.Reference<RefusalsPort>("@lockspire/core/audit/Refusals", {
+  defaultValue: () => ({
+    record: ({ at: _, checks, ...refusal }) =>
+      Effect.logInfo("refused", {
+        ...refusal,
+        section: checks.findLast((check) => !check.passed)?.rule,
+        checks: checks.map((check) => `${check.passed ? "✓" : "✗"} ${check.rule}`)
+      })
+  })
+})
 
 /** The refusals so far, for tests and examples. */
 export class RecordedRefusals extends Context.Service<RecordedRefusals, Ref.Ref<ReadonlyArray<Refusal>>>()(
@@ -49,10 +44,9 @@ export class RecordedRefusals extends Context.Service<RecordedRefusals, Ref.Ref<
   static readonly layer = Layer.effectContext(
     Effect.map(Ref.make<ReadonlyArray<Refusal>>([]), (recorded) =>
       Context.make(RecordedRefusals, recorded).pipe(
-        Context.add(
-          Refusals,
-          Refusals.of({ record: (refusal) => Ref.update(recorded, (refusals) => [...refusals, refusal]) })
-        )
+        Context.add(Refusals, {
+          record: (refusal) => Ref.update(recorded, (refusals) => [...refusals, refusal])
+        })
       )
     )
   )

@@ -2,12 +2,12 @@
 import { Schema } from "effect"
 import { ClaimsRequest } from "../oauth/Claims.ts"
 import { Display, Prompt, ResponseMode } from "../oauth/Metadata.ts"
+import { SafeRedirect } from "./SafeRedirect.ts"
 
 /** Kept as it is from the request to the code: nothing of it is read from the browser a second time. */
 export const AuthorizationRequest = Schema.Struct({
   clientId: Schema.String,
-  /** Registered for the client; made only by `establishRedirect`. */
-  redirectUri: Schema.String,
+  redirectUri: SafeRedirect,
   /** Whether the request named it, so that the token request must name it again (RFC 6749 §4.1.3). */
   redirectUriSent: Schema.Boolean,
   responseMode: ResponseMode,

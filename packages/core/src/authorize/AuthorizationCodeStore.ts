@@ -12,12 +12,7 @@ export class AuthorizationCodeStore extends Context.Service<
      * Moves `Issued` to `Redeemed`, if it is that client's and unexpired at `at`. Of any number of concurrent calls
      * for one code exactly one receives `true`.
      */
-    readonly redeem: (
-      issuer: string,
-      codeHash: string,
-      clientId: string,
-      at: DateTime.Utc
-    ) => Effect.Effect<boolean>
+    readonly redeem: (issuer: string, codeHash: string, clientId: string, at: DateTime.Utc) => Effect.Effect<boolean>
     /** Deletes up to `limit` codes that expired before `before`; how many. */
     readonly prune: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
   }

@@ -4,7 +4,9 @@ import * as MemoryTable from "../storage/MemoryTable.ts"
 import { CurrentIssuer } from "./Issuer.ts"
 
 const seconds = (minimum: number, maximum: number) =>
-  Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({ description: `seconds, ${minimum} to ${maximum}` })
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).annotate({
+    description: `seconds, ${minimum} to ${maximum}`
+  })
 const day = 86_400
 
 /** What may be set, per issuer. An absent member keeps the default. */
@@ -51,8 +53,7 @@ export const effective = (...layers: ReadonlyArray<PolicySettings>): Policy => {
   for (const layer of layers) {
     for (const [name, value] of Object.entries(layer)) {
       const before = strictest[name as keyof Policy]
-      const stricter =
-        typeof value === "number" ? Math.min(value, before as number) : value && before
+      const stricter = typeof value === "number" ? Math.min(value, before as number) : value && before
       Object.assign(strictest, { [name]: set.has(name) ? stricter : value })
       set.add(name)
     }
@@ -73,7 +74,11 @@ export class PolicyStore extends Context.Service<
     PolicyStore,
     Effect.map(MemoryTable.make<PolicySettings>(), (table) =>
       PolicyStore.of({
-        find: (issuer) => Effect.map(table.find(issuer), Option.getOrElse(() => ({}))),
+        find: (issuer) =>
+          Effect.map(
+            table.find(issuer),
+            Option.getOrElse(() => ({}))
+          ),
         put: (issuer, settings) => table.step((rows) => rows.set(issuer, settings))
       })
     )

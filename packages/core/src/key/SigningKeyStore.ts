@@ -18,12 +18,7 @@ export class SigningKeyStore extends Context.Service<
     /** Moves a `Retiring` or `Next` key to `Retired`. `false` when there is none of that kid. */
     readonly retire: (issuer: string, kid: string, at: DateTime.Utc) => Effect.Effect<boolean>
     /** Replaces the sealed private part, whatever the state; `false` when the sealed part is no longer `before`. */
-    readonly reseal: (
-      issuer: string,
-      kid: string,
-      before: Uint8Array,
-      after: Uint8Array
-    ) => Effect.Effect<boolean>
+    readonly reseal: (issuer: string, kid: string, before: Uint8Array, after: Uint8Array) => Effect.Effect<boolean>
     /** Deletes up to `limit` keys retired before `before`; how many it deleted. */
     readonly prune: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
   }

@@ -17,7 +17,8 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<
     | "ParameterMissing"
     | "ParameterRepeated"
     | "ParameterMalformed"
-    | "ParameterConflict"
+    | "TwoClientAuthenticationMethods"
+    | "ClientIdConflict"
     | "CodeChallengeMissing"
     | "CodeChallengeMethodNotS256"
     | "ResponseModeUnknown"
@@ -44,7 +45,6 @@ export class InvalidClient extends Data.TaggedError("InvalidClient")<
     | "ClientUnknown"
     | "ClientDisabled"
     | "MethodNotRegistered"
-    | "TwoMethods"
     | "SecretMismatch"
   >
 > {}
@@ -70,7 +70,7 @@ export class InvalidGrant extends Data.TaggedError("InvalidGrant")<
 
 /** `unauthorized_client`: RFC 6749 §4.1.2.1, §5.2. */
 export class UnauthorizedClient extends Data.TaggedError("UnauthorizedClient")<
-  Detail<"GrantTypeNotRegistered" | "ResponseTypeNotRegistered" | "PublicClient">
+  Detail<"ClientUnknown" | "GrantTypeNotRegistered" | "ResponseTypeNotRegistered" | "PublicClient">
 > {}
 
 /** `unsupported_grant_type`: RFC 6749 §5.2. */

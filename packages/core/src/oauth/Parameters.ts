@@ -41,10 +41,7 @@ export const every = (parameters: Parameters, name: string): ReadonlyArray<strin
   (parameters.get(name) ?? []).filter((value) => value !== "")
 
 /** The value of a parameter that may be left out. RFC 6749 §3.1, §3.2: it must not be sent more than once. */
-export const optional = (
-  parameters: Parameters,
-  name: string
-): Effect.Effect<string | undefined, InvalidRequest> => {
+export const optional = (parameters: Parameters, name: string): Effect.Effect<string | undefined, InvalidRequest> => {
   if ((parameters.get(name)?.length ?? 0) > 1) {
     return Effect.fail(new InvalidRequest({ reason: "ParameterRepeated", parameter: name }))
   }

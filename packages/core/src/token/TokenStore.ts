@@ -1,13 +1,7 @@
 import { Context, DateTime, Effect, Layer, Option } from "effect"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import type { Grant, Live } from "./Grant.ts"
-import type {
-  AccessToken,
-  LiveAccessToken,
-  LiveRefreshToken,
-  RefreshToken,
-  RotatedRefreshToken
-} from "./Token.ts"
+import type { AccessToken, LiveAccessToken, LiveRefreshToken, RefreshToken, RotatedRefreshToken } from "./Token.ts"
 
 /** How a rotation ends the life of a refresh token. */
 export interface Rotation {
@@ -25,12 +19,7 @@ export class TokenStore extends Context.Service<
     /** The live, unexpired grants of a subject, newest first: which applications have access. */
     readonly grantsOf: (issuer: string, subject: string, now: DateTime.Utc) => Effect.Effect<ReadonlyArray<Live>>
     /** Moves a grant to `Revoked`, and with it all its tokens. `false` when it was not `Live`. */
-    readonly revokeGrant: (
-      issuer: string,
-      grantId: string,
-      at: DateTime.Utc,
-      because: string
-    ) => Effect.Effect<boolean>
+    readonly revokeGrant: (issuer: string, grantId: string, at: DateTime.Utc, because: string) => Effect.Effect<boolean>
     /** Revokes every live grant that a subject gave a client; their ids. */
     readonly revokeGrantsOf: (
       issuer: string,
@@ -46,7 +35,9 @@ export class TokenStore extends Context.Service<
     readonly findAccessToken: (
       issuer: string,
       tokenHash: string
-    ) => Effect.Effect<Option.Option<{ readonly token: AccessToken; readonly grant: Grant; readonly clientDisabled: boolean }>>
+    ) => Effect.Effect<
+      Option.Option<{ readonly token: AccessToken; readonly grant: Grant; readonly clientDisabled: boolean }>
+    >
     /** Moves a token of that client to `Revoked`. `false` when there is no live one. */
     readonly revokeAccessToken: (
       issuer: string,
@@ -193,8 +184,7 @@ export class TokenStore extends Context.Service<
               prune(
                 rows,
                 limit,
-                (row) =>
-                  isBefore(row.expiresAt, before) || (row._tag === "Revoked" && isBefore(row.revokedAt, before))
+                (row) => isBefore(row.expiresAt, before) || (row._tag === "Revoked" && isBefore(row.revokedAt, before))
               )
             )
         })

@@ -1,0 +1,99 @@
+/** Token introspection, RFC 7662. */
+import { DateTime, Effect, Option } from "effect"
+import { check, checking } from "../audit/Refusal.ts"
+import { authenticate, type AuthenticatedClient, type PresentedCredentials } from "../client/authenticate.ts"
+import { isConfidential } from "../client/Client.ts"
+import { hashToken } from "../crypto/Crypto.ts"
+import { CurrentIssuer } from "../issuer/Issuer.ts"
+import { InvalidRequest } from "../oauth/OAuthError.ts"
+import { type Parameters, required } from "../oauth/Parameters.ts"
+import * as Scope from "../oauth/Scope.ts"
+import { currentResources } from "../resource/registry.ts"
+import type { Resource } from "../resource/Resource.ts"
+import { TokenStore } from "../token/TokenStore.ts"
+
+/** RFC 7662 §2.2. */
+export type Introspection =
+  | { readonly active: false }
+  | {
+      readonly active: true
+      readonly iss: string
+      readonly client_id: string
+      readonly sub: string
+      readonly scope: string
+      readonly aud?: string | ReadonlyArray<string>
+      readonly token_type?: "Bearer"
+      readonly iat: number
+      readonly exp: number
+    }
+
+const inactive: Introspection = { active: false }
+const seconds = (at: DateTime.Utc) => Math.floor(at.epochMilliseconds / 1000)
+const singleParameters = ["token", "token_type_hint", "client_id", "client_secret", "client_assertion"]
+
+/** RFC 7662 §4: who may learn about a token: its client, the resource it is for, or who may see all of them. */
+const maySee = (
+  client: AuthenticatedClient,
+  token: { readonly clientId: string; readonly audience: ReadonlyArray<string> },
+  resources: ReadonlyArray<Resource>
+): boolean => {
+  if (token.clientId === client.clientId) return true
+  if (!isConfidential(client)) return false
+  return (
+    client.introspectAllTokens ||
+    token.audience.includes(client.clientId) ||
+    resources.some(
+      (one) => token.audience.includes(one.identifier) && one.introspectionClients.includes(client.clientId)
+    )
+  )
+}
+
+/** What is known of the token, whichever kind it is: `token_type_hint` is a hint (§2.1), and we need none. */
+export const introspect = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
+  const tokens = yield* TokenStore
+  const issuer = (yield* CurrentIssuer).identifier
+  const repeated = singleParameters.find((name) => (parameters.get(name)?.length ?? 0) > 1)
+  yield* check(
+    "RFC 6749 §3.2: no parameter twice",
+    repeated === undefined,
+    () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
+  )
+  const client = yield* authenticate(parameters, credentials)
+  const tokenHash = yield* hashToken(yield* checking("RFC 7662 §2.1: token", required(parameters, "token")))
+  const now = yield* DateTime.now
+  const isCurrent = (at: DateTime.Utc) => now.epochMilliseconds < at.epochMilliseconds
+
+  const access = Option.getOrUndefined(yield* tokens.findAccessToken(issuer, tokenHash))
+  if (access !== undefined) {
+    const { clientDisabled, grant, token } = access
+    const isLive = token._tag === "Live" && grant._tag === "Live" && isCurrent(token.expiresAt) && !clientDisabled
+    if (!isLive || !maySee(client, token, yield* currentResources)) return inactive
+    const [only, ...more] = token.audience
+    return {
+      active: true,
+      iss: issuer,
+      client_id: token.clientId,
+      sub: grant.subject,
+      scope: Scope.format(token.scope),
+      ...(only === undefined ? {} : { aud: more.length === 0 ? only : token.audience }),
+      token_type: "Bearer",
+      iat: seconds(token.issuedAt),
+      exp: seconds(token.expiresAt)
+    } satisfies Introspection
+  }
+
+  const refresh = Option.getOrUndefined(yield* tokens.findRefreshToken(issuer, tokenHash))
+  if (refresh === undefined) return inactive
+  const { grant, token } = refresh
+  const isLive = token._tag === "Live" && grant._tag === "Live" && isCurrent(token.expiresAt)
+  if (!isLive || !maySee(client, { clientId: token.clientId, audience: [] }, [])) return inactive
+  return {
+    active: true,
+    iss: issuer,
+    client_id: token.clientId,
+    sub: grant.subject,
+    scope: Scope.format(token.scope),
+    iat: seconds(token.issuedAt),
+    exp: seconds(token.expiresAt)
+  } satisfies Introspection
+})

@@ -1,0 +1,164 @@
+/**
+ * The `refresh_token` grant: RFC 6749 §6, with rotation and reuse detection as RFC 9700 §4.14.2 describes them, and a
+ * replay window in which a client whose response got lost receives the same response again.
+ */
+import { DateTime, Effect, Option } from "effect"
+import { AuditLog } from "../audit/AuditLog.ts"
+import { client as clientActor, eventsBy } from "../audit/event.ts"
+import { check, checking } from "../audit/Refusal.ts"
+import type { AuthenticatedClient } from "../client/authenticate.ts"
+import { Crypto, encode, hashToken } from "../crypto/Crypto.ts"
+import { HostResolver } from "../host/HostResolver.ts"
+import { CurrentIssuer } from "../issuer/Issuer.ts"
+import { currentPolicy } from "../issuer/Policy.ts"
+import { InvalidGrant, InvalidScope } from "../oauth/OAuthError.ts"
+import { every, optional, type Parameters, required } from "../oauth/Parameters.ts"
+import * as Scope from "../oauth/Scope.ts"
+import { requestedResources } from "../resource/registry.ts"
+import { Transaction } from "../storage/Transaction.ts"
+import { prepare, type TokenResponse } from "../token/issue.ts"
+import { storePrepared } from "../token/store.ts"
+import type { RotatedRefreshToken } from "../token/Token.ts"
+import { TokenStore } from "../token/TokenStore.ts"
+
+/** Only who holds the refresh token can make the key under which its response is kept. */
+const responseKey = Effect.fnUntraced(function* (refreshToken: string) {
+  const crypto = yield* Crypto
+  return yield* crypto.derive(encode(refreshToken), "lockspire refresh response")
+})
+
+const responseContext = (issuer: string, clientId: string) => `refresh-response\0${issuer}\0${clientId}`
+
+/** The parameters that shape the response; a retry that differs in them is another request. */
+const requestHashOf = (parameters: Parameters, clientId: string) =>
+  hashToken(JSON.stringify([clientId, every(parameters, "scope"), every(parameters, "resource").toSorted()]))
+
+/** The response that the first use of this token produced, while the window is open and the request is the same. */
+const replayedResponse = Effect.fnUntraced(function* (
+  token: RotatedRefreshToken,
+  refreshToken: string,
+  requestHash: string,
+  now: DateTime.Utc
+) {
+  const crypto = yield* Crypto
+  const isOpen = now.epochMilliseconds < token.replayUntil.epochMilliseconds
+  if (!isOpen || token.requestHash !== requestHash || token.sealedResponse === undefined) return Option.none()
+  const context = responseContext(token.issuer, token.clientId)
+  const opened = yield* crypto.open(yield* responseKey(refreshToken), token.sealedResponse, context)
+  return Option.map(opened, (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as TokenResponse)
+})
+
+export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters) {
+  const tokens = yield* TokenStore
+  const audit = yield* AuditLog
+  const host = yield* HostResolver
+  const crypto = yield* Crypto
+  const transaction = yield* Transaction
+  const issuer = (yield* CurrentIssuer).identifier
+  const policy = yield* currentPolicy
+  const refreshToken = yield* checking("RFC 6749 §6: refresh_token", required(parameters, "refresh_token"))
+  const scopeText = yield* checking("RFC 6749 §3.2: scope at most once", optional(parameters, "scope"))
+  const tokenHash = yield* hashToken(refreshToken)
+  const requestHash = yield* requestHashOf(parameters, client.clientId)
+  const now = yield* DateTime.now
+  const event = eventsBy(issuer, now, clientActor(client.clientId))
+
+  const found = Option.getOrUndefined(yield* tokens.findRefreshToken(issuer, tokenHash))
+  yield* check(
+    "RFC 6749 §6: the refresh token exists",
+    found !== undefined,
+    () => new InvalidGrant({ reason: "RefreshTokenUnknown" })
+  )
+  const { grant, token } = found!
+  yield* check(
+    "RFC 6749 §6: it was issued to this client",
+    token.clientId === client.clientId,
+    () => new InvalidGrant({ reason: "IssuedToAnotherClient", expected: token.clientId, received: client.clientId })
+  )
+  // Before reuse: a grant that was ended on purpose is no sign of theft.
+  yield* check("the grant is live", grant._tag === "Live", () => new InvalidGrant({ reason: "GrantRevoked" }))
+  if (grant._tag !== "Live") return yield* new InvalidGrant({ reason: "GrantRevoked" })
+
+  const reused = Effect.fnUntraced(function* (rotated: RotatedRefreshToken) {
+    const response = yield* replayedResponse(rotated, refreshToken, requestHash, now)
+    if (Option.isNone(response)) {
+      yield* transaction.within(
+        Effect.gen(function* () {
+          const isRevoked = yield* tokens.revokeGrant(issuer, grant.grantId, now, "RefreshTokenReused")
+          yield* audit.append([
+            event("refresh_token.reused", "refresh_token", tokenHash),
+            ...(isRevoked ? [event("grant.revoked", "grant", grant.grantId, "RefreshTokenReused")] : [])
+          ])
+        })
+      )
+    }
+    yield* check(
+      "RFC 9700 §4.14.2: the refresh token is used once",
+      Option.isSome(response),
+      () => new InvalidGrant({ reason: "RefreshTokenReused" })
+    )
+    return Option.getOrThrow(response)
+  })
+  if (token._tag === "Rotated") return yield* reused(token)
+
+  yield* check(
+    "the refresh token has not expired",
+    now.epochMilliseconds < token.expiresAt.epochMilliseconds,
+    () => new InvalidGrant({ reason: "RefreshTokenExpired" })
+  )
+  const scope =
+    scopeText === undefined ? token.scope : yield* checking("RFC 6749 §3.3: scope syntax", Scope.parse(scopeText))
+  yield* check(
+    "RFC 6749 §6: scope only narrows",
+    Scope.isSubset(scope, token.scope),
+    () =>
+      new InvalidScope({
+        reason: "ScopeNotGranted",
+        expected: Scope.format(token.scope),
+        received: Scope.format(scope)
+      })
+  )
+  const requested = yield* checking(
+    "RFC 8707 §2.2: resource only narrows",
+    requestedResources(parameters, grant.resources, "ResourceNotGranted")
+  )
+  const account = yield* host.claims({ subject: grant.subject, scope: [], names: [], locales: [] })
+  yield* check("the account exists", Option.isSome(account), () => new InvalidGrant({ reason: "AccountGone" }))
+  const mayUse = yield* host.mayUse(grant.subject, client.clientId)
+  yield* check(
+    "the host lets this subject use this client",
+    mayUse,
+    () => new InvalidGrant({ reason: "ClientRefusedForAccount" })
+  )
+
+  const prepared = yield* prepare({
+    client,
+    grant,
+    scope,
+    audience: requested.length > 0 ? requested : grant.resources,
+    nonce: undefined,
+    refreshScope: token.scope
+  })
+  const body = encode(JSON.stringify(prepared.response))
+  const rotation = {
+    replayUntil: DateTime.add(now, { seconds: policy.refreshReplayWindow }),
+    requestHash,
+    sealedResponse:
+      policy.refreshReplayWindow === 0
+        ? undefined
+        : yield* crypto.seal(yield* responseKey(refreshToken), body, responseContext(issuer, client.clientId))
+  }
+  const isStored = yield* transaction.within(
+    Effect.gen(function* () {
+      if (!(yield* tokens.rotate(issuer, tokenHash, client.clientId, now, rotation))) return false
+      yield* audit.append([event("refresh_token.rotated", "refresh_token", tokenHash)])
+      return yield* storePrepared(prepared)
+    })
+  )
+  if (isStored) return prepared.response
+
+  // Somebody was faster: another tab with the same token, or whoever revoked the grant.
+  const again = Option.getOrUndefined(yield* tokens.findRefreshToken(issuer, tokenHash))
+  if (again?.grant._tag === "Live" && again.token._tag === "Rotated") return yield* reused(again.token)
+  return yield* new InvalidGrant({ reason: "GrantRevoked" })
+})

@@ -1,0 +1,43 @@
+/** The token endpoint, RFC 6749 §3.2: what every grant shares happens here, once. */
+import { Effect } from "effect"
+import { check, checking } from "../audit/Refusal.ts"
+import { authenticate, type PresentedCredentials } from "../client/authenticate.ts"
+import { InvalidRequest, UnauthorizedClient, UnsupportedGrantType } from "../oauth/OAuthError.ts"
+import { type Parameters, required } from "../oauth/Parameters.ts"
+import { grants, isGrantType } from "./grants.ts"
+
+/** RFC 6749 §3.2: request parameters must not be included more than once; RFC 8707 §2 exempts `resource`. */
+const singleParameters = [
+  "grant_type",
+  "client_id",
+  "client_secret",
+  "client_assertion",
+  "client_assertion_type",
+  "code",
+  "redirect_uri",
+  "code_verifier",
+  "refresh_token",
+  "scope"
+]
+
+export const token = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
+  const repeated = singleParameters.find((name) => (parameters.get(name)?.length ?? 0) > 1)
+  yield* check(
+    "RFC 6749 §3.2: no parameter twice",
+    repeated === undefined,
+    () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
+  )
+  const client = yield* authenticate(parameters, credentials)
+  const grantType = yield* checking("RFC 6749 §3.2: grant_type", required(parameters, "grant_type"))
+  yield* check(
+    "RFC 6749 §5.2: the grant type is supported",
+    isGrantType(grantType),
+    () => new UnsupportedGrantType({ reason: "GrantTypeUnknown", received: grantType })
+  )
+  yield* check(
+    "RFC 6749 §5.2: the grant type is registered for the client",
+    client.grantTypes.includes(grantType),
+    () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: grantType })
+  )
+  return yield* grants[grantType as keyof typeof grants](client, parameters)
+})

@@ -1,0 +1,79 @@
+/** The ID token, OpenID Connect Core §2, §3.1.3.6. */
+import { Effect, Option } from "effect"
+import { Base64Url } from "effect/encoding"
+import type { Client } from "../client/Client.ts"
+import { Crypto, encode } from "../crypto/Crypto.ts"
+import { HostResolver } from "../host/HostResolver.ts"
+import { CurrentIssuer } from "../issuer/Issuer.ts"
+import type { Policy } from "../issuer/Policy.ts"
+import { SigningKeys } from "../key/SigningKeys.ts"
+import { select } from "../oauth/Claims.ts"
+import type { Live } from "./Grant.ts"
+
+const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
+
+/** §3.1.3.6: the left half of the access token's SHA-256, since every algorithm of ours hashes with SHA-256. */
+const atHash = Effect.fnUntraced(function* (accessToken: string) {
+  const crypto = yield* Crypto
+  const hash = yield* crypto.sha256(encode(accessToken))
+  return Base64Url.encode(hash.slice(0, 16))
+})
+
+/** Never from the host: they are the protocol's to say. */
+const reserved = new Set([
+  "iss",
+  "sub",
+  "aud",
+  "exp",
+  "iat",
+  "auth_time",
+  "nonce",
+  "acr",
+  "amr",
+  "azp",
+  "at_hash",
+  "c_hash",
+  "sid"
+])
+
+/**
+ * Signed with the client's registered algorithm. `azp` is left out, since the audience is the client alone; claims of
+ * scopes are for userinfo (§5.4), those that `claims` asks for here are here (§5.5).
+ */
+export const issue = Effect.fnUntraced(function* (options: {
+  readonly client: Client
+  readonly grant: Live
+  readonly policy: Policy
+  readonly accessToken: string
+  /** Of the authorization request; not repeated when a refresh issues the token (§12.2). */
+  readonly nonce: string | undefined
+  readonly issuedAt: number
+}) {
+  const { client, grant } = options
+  const host = yield* HostResolver
+  const keys = yield* SigningKeys
+  const issuer = (yield* CurrentIssuer).identifier
+  const names = Object.keys(grant.claims?.id_token ?? {}).filter((name) => !reserved.has(name))
+  const known =
+    names.length === 0
+      ? {}
+      : Option.getOrElse(
+          yield* host.claims({ subject: grant.subject, scope: [], names, locales: grant.claimsLocales }),
+          () => ({})
+        )
+  const issuedAt = seconds(options.issuedAt)
+  return yield* keys.sign(issuer, client.idTokenSignedResponseAlg, "JWT", {
+    ...select(known, names),
+    iss: issuer,
+    sub: grant.subject,
+    aud: client.clientId,
+    exp: issuedAt + options.policy.idTokenLifetime,
+    iat: issuedAt,
+    auth_time: seconds(grant.authTime.epochMilliseconds),
+    nonce: options.nonce,
+    acr: grant.acr,
+    amr: grant.amr.length === 0 ? undefined : grant.amr,
+    sid: grant.sid,
+    at_hash: yield* atHash(options.accessToken)
+  })
+})

@@ -1,0 +1,78 @@
+/** The UserInfo endpoint, OpenID Connect Core §5.3; bearer tokens as RFC 6750 §2 presents them. */
+import { DateTime, Effect, Option } from "effect"
+import { check, checking } from "../audit/Refusal.ts"
+import { hashToken } from "../crypto/Crypto.ts"
+import { HostResolver } from "../host/HostResolver.ts"
+import { CurrentIssuer } from "../issuer/Issuer.ts"
+import { type Claims, claimsOfScope, select } from "../oauth/Claims.ts"
+import { InsufficientScope, InvalidRequest, InvalidToken, TokenMissing } from "../oauth/OAuthError.ts"
+import { optional, type Parameters } from "../oauth/Parameters.ts"
+import { TokenStore } from "../token/TokenStore.ts"
+
+/** RFC 6750 §2.1: the scheme in any case, then one b64token. */
+const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i
+
+/** RFC 6750 §2: in the header or in the form, never both. `form` is empty for a GET. */
+const presentedToken = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
+  const inForm = yield* checking("RFC 6750 §2.2: access_token at most once", optional(form, "access_token"))
+  const isBearer = authorization !== undefined && /^bearer(?: |$)/i.test(authorization)
+  yield* check(
+    "RFC 6750 §2: the token is sent once",
+    !(isBearer && inForm !== undefined),
+    () => new InvalidRequest({ reason: "TokenSentTwice" })
+  )
+  yield* check(
+    "RFC 6750 §3: a token is sent",
+    isBearer || inForm !== undefined,
+    () => new TokenMissing({ reason: "TokenMissing" })
+  )
+  const inHeader = isBearer ? bearer.exec(authorization)?.[1] : undefined
+  yield* check(
+    "RFC 6750 §2.1: the header is well-formed",
+    !isBearer || inHeader !== undefined,
+    () => new InvalidRequest({ reason: "ParameterMalformed", parameter: "Authorization" })
+  )
+  return (inHeader ?? inForm)!
+})
+
+/** The claims that the token's grant entitles its client to, and always `sub` (§5.3.2). */
+export const userinfo = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
+  const tokens = yield* TokenStore
+  const host = yield* HostResolver
+  const issuer = (yield* CurrentIssuer).identifier
+  const tokenHash = yield* hashToken(yield* presentedToken(authorization, form))
+  const now = yield* DateTime.now
+
+  const found = Option.getOrUndefined(yield* tokens.findAccessToken(issuer, tokenHash))
+  yield* check(
+    "RFC 6750 §3.1: the token is known",
+    found !== undefined,
+    () => new InvalidToken({ reason: "TokenUnknown" })
+  )
+  const { clientDisabled, grant, token } = found!
+  yield* check(
+    "RFC 6750 §3.1: the token is not revoked",
+    token._tag === "Live" && grant._tag === "Live",
+    () => new InvalidToken({ reason: "TokenRevoked" })
+  )
+  yield* check(
+    "RFC 6750 §3.1: the token has not expired",
+    now.epochMilliseconds < token.expiresAt.epochMilliseconds,
+    () => new InvalidToken({ reason: "TokenExpired" })
+  )
+  yield* check("the client is enabled", !clientDisabled, () => new InvalidToken({ reason: "ClientDisabled" }))
+  yield* check(
+    "OpenID Connect Core §5.3: scope openid",
+    token.scope.includes("openid"),
+    () => new InsufficientScope({ reason: "OpenidMissing", expected: "openid", received: token.scope.join(" ") })
+  )
+
+  const names = Object.keys(grant.claims?.userinfo ?? {})
+  const wanted = [...token.scope.flatMap((scope) => claimsOfScope[scope] ?? []), ...names]
+  const known = Option.getOrUndefined(
+    yield* host.claims({ subject: grant.subject, scope: token.scope, names, locales: grant.claimsLocales })
+  )
+  yield* check("the account exists", known !== undefined, () => new InvalidToken({ reason: "AccountGone" }))
+  const claims: Claims = { ...select(known!, wanted), sub: grant.subject }
+  return claims
+})
