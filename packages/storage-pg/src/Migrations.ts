@@ -65,8 +65,7 @@ const ensureSchema = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
     SELECT current_schema() AS schema, current_setting('search_path') AS path`
   // Asked first, because CREATE SCHEMA IF NOT EXISTS needs the right to create one even when it exists.
   if (path === undefined || path.schema !== null) return
-  if (!/^[a-z_][a-z0-9_]*$/.test(path.path)) {
-    return yield* new SchemaMissing({ message: `No schema of the search_path exists: ${path.path}` })
-  }
-  yield* sql`CREATE SCHEMA IF NOT EXISTS ${sql(path.path)}`
+  yield* /^[a-z_][a-z0-9_]*$/.test(path.path)
+    ? sql`CREATE SCHEMA IF NOT EXISTS ${sql(path.path)}`
+    : new SchemaMissing({ message: `No schema of the search_path exists: ${path.path}` })
 })

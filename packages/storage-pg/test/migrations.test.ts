@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { type Resource, ResourceStore } from "@lockspire/core"
 import { Effect, Layer, type Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { Connection, Migrations, PostgresStorage } from "../src/index.ts"
 import { TestDatabase } from "../src/testing/index.ts"
-import { Resource, ResourceStore } from "@lockspire/core"
 
 const on = (url: Redacted.Redacted, schema?: string) => Connection.layer({ url, schema, maxConnections: 2 })
 
