@@ -10,4 +10,4 @@ export { ConsentPage, consentPage, type ConsentOptions, personName } from "./con
 export { errorPage, type ErrorPageOptions } from "./errorPage.ts"
 export { formPostPage } from "./formPostPage.ts"
 export { cookieName, expireCookie, readCookie, readCookies, setCookie } from "./cookies.ts"
-export { isForeign } from "./sameOrigin.ts"
+export { isSameOrigin } from "./sameOrigin.ts"
