@@ -7,6 +7,7 @@ import * as Issuer from "./issuer/Issuer.ts"
 import { Policies, type PolicySettings } from "./issuer/Policy.ts"
 import { defaultAlgorithms, ensure } from "./key/manage.ts"
 import { SigningKeys } from "./key/SigningKeys.ts"
+import { Resources } from "./resource/Resources.ts"
 import * as Prune from "./retention/prune.ts"
 import { KeyEncryptionKey } from "./storage/Sealed.ts"
 
@@ -44,7 +45,7 @@ export const layer = (options: Options) => {
     )
   )
   const background = options.prune === false ? firstKeys : Layer.merge(firstKeys, Prune.layer)
-  return Layer.mergeAll(background, SigningKeys.layer, SecretVerifier.layer, Policies.layer(options.policy)).pipe(
+  return Layer.mergeAll(background, SigningKeys.layer, SecretVerifier.layer, Resources.layer, Policies.layer(options.policy)).pipe(
     Layer.provideMerge(Layer.mergeAll(issuers, layerKeyEncryptionKey(options), options.crypto ?? Crypto.layer))
   )
 }

@@ -23,7 +23,21 @@ const tokens = Layer.unwrap(
   )
 )
 
-export const layer = tokens.pipe(
+/** What a storage has to bring: every port of core. */
+export type Ports =
+  | AccountStore
+  | AuditLog
+  | AuthorizationCodeStore
+  | ClientStore
+  | ConsentStore
+  | InteractionStore
+  | PolicyStore
+  | ResourceStore
+  | SigningKeyStore
+  | TokenStore
+  | Transaction.Transaction
+
+export const layer: Layer.Layer<Ports> = tokens.pipe(
   Layer.provideMerge(
     Layer.mergeAll(
       AccountStore.layerMemory,

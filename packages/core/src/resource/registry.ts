@@ -5,12 +5,12 @@ import { InvalidTarget } from "../oauth/OAuthError.ts"
 import { every, type Parameters } from "../oauth/Parameters.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { isResourceIdentifier, type Resource } from "./Resource.ts"
-import { ResourceStore } from "./ResourceStore.ts"
+import { Resources } from "./Resources.ts"
 
 /** The registered resources of the current issuer. */
 export const currentResources = Effect.gen(function* () {
-  const store = yield* ResourceStore
-  return yield* store.list((yield* CurrentIssuer).identifier)
+  const resources = yield* Resources
+  return yield* resources.list((yield* CurrentIssuer).identifier)
 })
 
 /** Every scope value that means something here. */

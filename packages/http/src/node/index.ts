@@ -1,0 +1,3 @@
+/** Layers that need Node itself. */
+export * as NodeCrypto from "./NodeCrypto.ts"
+export { type NodeHandler, toNodeHandler } from "./nodeHandler.ts"

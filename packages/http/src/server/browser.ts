@@ -1,0 +1,143 @@
+/** The endpoints that browsers visit: authorization (RFC 6749 §3.1) and the interaction that follows. */
+import {
+  AuthorizationResponse,
+  HostResolver,
+  Interact,
+  Issuer,
+  OAuthError,
+  Parameters,
+  Validate
+} from "@lockspire/core"
+import { Effect, Option } from "effect"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { ProtocolApi } from "../api/ProtocolApi.ts"
+import { ConsentPage, personName } from "../pages/consentPage.ts"
+import { errorPage } from "../pages/errorPage.ts"
+import { formPostPage } from "../pages/formPostPage.ts"
+import { Brand, respond } from "../pages/layout.ts"
+import { isSameOrigin } from "../pages/sameOrigin.ts"
+import { bindingsOf, setBinding } from "../wire/binding.ts"
+import { answer, type Render } from "../wire/edge.ts"
+import { readForm, readQuery } from "../wire/form.ts"
+import { toWire } from "../wire/oauthError.ts"
+import { protocolServices } from "./services.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+type Failure = OAuthError.InvalidRequest | Validate.PageRefusal | Validate.RedirectRefusal
+
+/** Nothing of an authorization response may stay in a cache or leak to the next page (RFC 9700 §4.2). */
+const headers = { "cache-control": "no-store", "referrer-policy": "no-referrer" }
+
+/** RFC 9700 §4.12: 303 after a POST, so that no browser sends the form on. */
+const redirect = (request: Request, location: string) =>
+  HttpServerResponse.empty({ status: request.method === "POST" ? 303 : 302, headers: { ...headers, location } })
+
+const toClient = (request: Request, response: AuthorizationResponse.AuthorizationResponse) =>
+  response.responseMode === "form_post"
+    ? respond(formPostPage(response))
+    : redirect(request, AuthorizationResponse.location(response))
+
+const errorOf = (failure: Failure): OAuthError.OAuthError => ("error" in failure ? failure.error : failure)
+
+const refused = (failure: Failure) => {
+  if (failure._tag === "PageRefusal") return { error: failure.error, clientId: failure.clientId }
+  if (failure._tag === "RedirectRefusal") return { error: failure.error, clientId: failure.target.clientId }
+  return { error: failure }
+}
+
+const render =
+  (request: Request): Render<Failure> =>
+  (failure, trace, issuer) => {
+    if (failure._tag === "RedirectRefusal") {
+      const response = AuthorizationResponse.failure(issuer.identifier, failure.target, failure.error, toWire)
+      return toClient(request, response)
+    }
+    const { description, error, status } = toWire(errorOf(failure))
+    return respond(errorPage({ error, description, trace }), { status })
+  }
+
+const browserOf = (request: Request, issuer: Issuer.Issuer): Interact.Browser => ({
+  request: { cookies: request.cookies, headers: request.headers },
+  bindings: bindingsOf(issuer, request)
+})
+
+/** Shows what the pipeline decided. */
+const show = Effect.fnUntraced(function* (request: Request, outcome: Interact.Outcome) {
+  const issuer = yield* Issuer.CurrentIssuer
+  const bind = (response: HttpServerResponse.HttpServerResponse, binding: string | undefined) =>
+    setBinding(response, issuer, bindingsOf(issuer, request), binding)
+  switch (outcome._tag) {
+    case "Respond":
+      return toClient(request, outcome.response)
+    case "SignIn":
+    case "Continue":
+      return bind(redirect(request, outcome.location), outcome.binding)
+    case "ShowConsent": {
+      const consentPage = yield* ConsentPage
+      const host = yield* HostResolver
+      const brand = yield* Brand
+      const { handle, subject } = outcome.view
+      const claims = yield* host.claims({ subject, scope: ["profile", "email"], names: [], locales: [] })
+      const person = Option.getOrUndefined(Option.map(claims, personName))
+      const action = Issuer.url(issuer, `/interaction/${handle}`)
+      return bind(respond(consentPage(outcome.view, action, { person, brand })), outcome.binding)
+    }
+  }
+})
+
+/** A form of ours comes from a page of ours. */
+const ownForm = Effect.fnUntraced(function* (request: Request) {
+  const issuer = yield* Issuer.CurrentIssuer
+  if (!isSameOrigin(request.headers, issuer)) return yield* new OAuthError.InvalidRequest({ reason: "ForeignOrigin" })
+  return yield* readForm(request)
+})
+
+export const layer = (path: string) =>
+  HttpApiBuilder.group(
+    ProtocolApi,
+    "browser",
+    Effect.fnUntraced(function* (handlers) {
+      const services = yield* protocolServices
+      const run = <R>(
+        endpoint: string,
+        request: Request,
+        pipeline: (browser: Interact.Browser) => Effect.Effect<Interact.Outcome, Failure, R>
+      ) =>
+        answer({
+          path,
+          endpoint,
+          request,
+          pipeline: Effect.gen(function* () {
+            const browser = browserOf(request, yield* Issuer.CurrentIssuer)
+            return yield* show(request, yield* pipeline(browser))
+          }),
+          refused,
+          render: render(request)
+        }).pipe(Effect.provideContext(services))
+      const begin = (parameters: Parameters.Parameters, browser: Interact.Browser, mayAnswerAtOnce: boolean) =>
+        Interact.begin(parameters, browser, mayAnswerAtOnce)
+
+      return handlers
+        .handleRaw("authorize", ({ request }) =>
+          run("authorize", request, (browser) =>
+            Effect.flatMap(readQuery(request), (parameters) => begin(parameters, browser, true))
+          )
+        )
+        .handleRaw("authorizePost", ({ request }) =>
+          // OpenID Connect Core §3.1.2.1. From another site it comes without SameSite cookies, so it decides nothing:
+          // the browser is sent on to the interaction's own address, where they are.
+          run("authorize", request, (browser) =>
+            Effect.flatMap(readForm(request), (parameters) => begin(parameters, browser, false))
+          )
+        )
+        .handleRaw("interaction", ({ params, request }) =>
+          run("interaction", request, (browser) => Interact.resume(params.handle, browser))
+        )
+        .handleRaw("decide", ({ params, request }) =>
+          run("interaction", request, (browser) =>
+            Effect.flatMap(ownForm(request), (form) => Interact.decide(params.handle, form, browser))
+          )
+        )
+    })
+  )

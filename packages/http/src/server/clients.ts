@@ -1,0 +1,64 @@
+/** The endpoints that clients call: token (RFC 6749 §3.2), revocation (RFC 7009), introspection (RFC 7662). */
+import { introspect, type OAuthError, revoke, token } from "@lockspire/core"
+import { Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { ProtocolApi } from "../api/ProtocolApi.ts"
+import { answer } from "../wire/edge.ts"
+import { readForm } from "../wire/form.ts"
+import { clientError, json } from "../wire/response.ts"
+import { protocolServices } from "./services.ts"
+
+const credentials = (request: HttpServerRequest.HttpServerRequest) => ({
+  authorization: request.headers["authorization"]
+})
+const refused = (error: OAuthError.OAuthError) => ({ error })
+const revoked = json({}, { crossOrigin: true })
+
+export const layer = (path: string) =>
+  HttpApiBuilder.group(
+    ProtocolApi,
+    "clients",
+    Effect.fnUntraced(function* (handlers) {
+      const services = yield* protocolServices
+      const crossOrigin = clientError({ crossOrigin: true })
+      const sameOrigin = clientError()
+      return handlers
+        .handleRaw("token", ({ request }) =>
+          answer({
+            path,
+            endpoint: "token",
+            request,
+            pipeline: Effect.flatMap(readForm(request), (form) => token(form, credentials(request))).pipe(
+              Effect.map((response) => json(response, { crossOrigin: true }))
+            ),
+            refused,
+            render: crossOrigin
+          }).pipe(Effect.provideContext(services))
+        )
+        .handleRaw("revoke", ({ request }) =>
+          answer({
+            path,
+            endpoint: "revoke",
+            request,
+            pipeline: Effect.flatMap(readForm(request), (form) => revoke(form, credentials(request))).pipe(
+              Effect.as(revoked)
+            ),
+            refused,
+            render: crossOrigin
+          }).pipe(Effect.provideContext(services))
+        )
+        .handleRaw("introspect", ({ request }) =>
+          answer({
+            path,
+            endpoint: "introspect",
+            request,
+            pipeline: Effect.flatMap(readForm(request), (form) => introspect(form, credentials(request))).pipe(
+              Effect.map((response) => json(response))
+            ),
+            refused,
+            render: sameOrigin
+          }).pipe(Effect.provideContext(services))
+        )
+    })
+  )

@@ -1,0 +1,65 @@
+/** What the issuer publishes: metadata (RFC 8414, OpenID Connect Discovery) and the JWK Set (RFC 7517). */
+import { Issuer, metadata, SigningKeys } from "@lockspire/core"
+import { Effect } from "effect"
+import { HttpRouter, type HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { ProtocolApi } from "../api/ProtocolApi.ts"
+import { answer } from "../wire/edge.ts"
+import { publicJson } from "../wire/response.ts"
+import { protocolServices } from "./services.ts"
+
+/** Seconds a client may keep them; a key is published for longer than that before it signs. */
+const maxAge = 300
+
+const never = (failure: never): never => failure
+
+const metadataAt = Effect.fnUntraced(function* (path: string) {
+  const services = yield* protocolServices
+  return (request: HttpServerRequest.HttpServerRequest) =>
+    answer({
+      path,
+      endpoint: "metadata",
+      request,
+      pipeline: Effect.map(metadata, (document) => publicJson(document, maxAge)),
+      refused: never,
+      render: never
+    }).pipe(Effect.provideContext(services))
+})
+
+export const layer = (path: string) =>
+  HttpApiBuilder.group(
+    ProtocolApi,
+    "documents",
+    Effect.fnUntraced(function* (handlers) {
+      const services = yield* protocolServices
+      const document = yield* metadataAt(path)
+      return handlers
+        .handleRaw("jwks", ({ request }) =>
+          answer({
+            path,
+            endpoint: "jwks",
+            request,
+            pipeline: Effect.gen(function* () {
+              const keys = yield* SigningKeys
+              return publicJson(yield* keys.jwks((yield* Issuer.CurrentIssuer).identifier), maxAge)
+            }),
+            refused: never,
+            render: never
+          }).pipe(Effect.provideContext(services))
+        )
+        .handleRaw("openidConfiguration", ({ request }) => document(request))
+        .handleRaw("authorizationServer", ({ request }) => document(request))
+    })
+  )
+
+/** RFC 8414 §3.1, §5: for an issuer with a path the well-known part stands before it, at the root of the host. */
+export const rootDocuments = (path: string): ReadonlyArray<`/${string}`> =>
+  path === "" ? [] : [`/.well-known/oauth-authorization-server${path}`, `/.well-known/openid-configuration${path}`]
+
+export const layerRoot = (path: string) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      const document = yield* metadataAt(path)
+      for (const location of rootDocuments(path)) yield* router.add("GET", location, document)
+    })
+  )

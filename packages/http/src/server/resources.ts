@@ -1,0 +1,40 @@
+/** The UserInfo endpoint, OpenID Connect Core §5.3.1: GET and POST. */
+import { type OAuthError, userinfo } from "@lockspire/core"
+import { Effect } from "effect"
+import type { HttpServerRequest } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { ProtocolApi } from "../api/ProtocolApi.ts"
+import { answer } from "../wire/edge.ts"
+import { readForm } from "../wire/form.ts"
+import { json, resourceError } from "../wire/response.ts"
+import { protocolServices } from "./services.ts"
+
+const refused = (error: OAuthError.OAuthError) => ({ error })
+const noForm = Effect.succeed(new Map<string, ReadonlyArray<string>>())
+
+/** RFC 6750 §2.2: only a form body can hold the token; of any other there is nothing to read. */
+const formOf = (request: HttpServerRequest.HttpServerRequest) =>
+  request.method === "POST" && /^application\/x-www-form-urlencoded/i.test(request.headers["content-type"] ?? "")
+    ? readForm(request)
+    : noForm
+
+export const layer = (path: string) =>
+  HttpApiBuilder.group(
+    ProtocolApi,
+    "resources",
+    Effect.fnUntraced(function* (handlers) {
+      const services = yield* protocolServices
+      const handle = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }) =>
+        answer({
+          path,
+          endpoint: "userinfo",
+          request,
+          pipeline: Effect.flatMap(formOf(request), (form) => userinfo(request.headers["authorization"], form)).pipe(
+            Effect.map((claims) => json(claims, { crossOrigin: true }))
+          ),
+          refused,
+          render: resourceError
+        }).pipe(Effect.provideContext(services))
+      return handlers.handleRaw("userinfo", handle).handleRaw("userinfoPost", handle)
+    })
+  )

@@ -1,0 +1,206 @@
+/** A running issuer for tests: real HTTP on a free port, a host that signs in whoever the test says. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import {
+  AuthorizationServer,
+  type Authentication,
+  type Claims,
+  type Client,
+  ClientStore,
+  HostResolver,
+  type MemoryStorage,
+  type Policy,
+  type Resource,
+  ResourceStore,
+  SecretHash
+} from "@lockspire/core"
+import { Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { createServer } from "node:http"
+import { type AddressInfo, createServer as createProbe } from "node:net"
+import { NodeCrypto } from "../node/index.ts"
+import * as ProtocolRoutes from "../ProtocolRoutes.ts"
+
+const freePort = Effect.callback<number>((resume) => {
+  const probe = createProbe()
+  probe.listen(0, "127.0.0.1", () => {
+    const { port } = probe.address() as AddressInfo
+    probe.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+/** A client as a test describes it: everything but its id has a default that works. */
+export interface TestClient extends Partial<Omit<Client.Client, "issuer" | "secrets">> {
+  readonly clientId: string
+  readonly secret?: string
+}
+
+export interface TestIssuerOptions {
+  /** Of the issuer identifier; `""` by default. */
+  readonly path?: string
+  readonly clients?: ReadonlyArray<TestClient>
+  readonly resources?: ReadonlyArray<Omit<Resource.Resource, "issuer">>
+  readonly policy?: Policy.PolicySettings
+  /** Claims by subject; a subject that is not here has no account. */
+  readonly people?: Readonly<Record<string, Claims.Claims>>
+}
+
+/** What a test can reach and move while the issuer runs. */
+export class TestIssuer extends Context.Service<
+  TestIssuer,
+  {
+    /** The issuer identifier. */
+    readonly issuer: string
+    /** Who the host's sign-in page signs in next, and how well. */
+    readonly person: Ref.Ref<{ readonly subject: string; readonly acr: string | undefined }>
+    /** Accounts by subject. */
+    readonly people: Ref.Ref<Readonly<Record<string, Claims.Claims>>>
+    /** Adds or replaces a client. */
+    readonly putClient: (client: TestClient) => Effect.Effect<void>
+  }
+>()("@lockspire/http/testing/TestIssuer") {}
+
+const cookie = "test-session"
+
+/** The session is the cookie itself: `subject.authTimeMillis.acr.sessionId`. */
+const sessionOf = (cookies: Readonly<Record<string, string>>): Option.Option<Authentication> => {
+  const [subject, authTime, acr, sessionId] = (cookies[cookie] ?? "").split(".")
+  if (subject === undefined || sessionId === undefined) return Option.none()
+  return Option.some({
+    subject,
+    authTime: DateTime.makeUnsafe(Number(authTime)),
+    acr: acr === "" ? undefined : acr,
+    amr: ["pwd"],
+    sessionId
+  })
+}
+
+/**
+ * Serves `ProtocolRoutes` and a host whose `/test/sign-in` page signs in at once and sends the browser back. `storage`
+ * is every port of core, in memory or on PostgreSQL.
+ */
+export const layer = <E, R>(
+  storage: Layer.Layer<MemoryStorage.Ports, E, R>,
+  options: TestIssuerOptions = {}
+) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const port = yield* freePort
+      const origin = `http://localhost:${port}`
+      const issuer = `${origin}${options.path ?? ""}`
+      const person = yield* Ref.make<{ readonly subject: string; readonly acr: string | undefined }>({
+        subject: "alice",
+        acr: undefined
+      })
+      const people = yield* Ref.make(options.people ?? { alice: aliceClaims, bob: { name: "Bob" } })
+
+      const Host = Layer.succeed(HostResolver, {
+        authentication: ({ cookies }) => Effect.sync(() => sessionOf(cookies)),
+        signIn: ({ reason, returnTo, loginHint, acrValues }) =>
+          Effect.succeed(
+            `/test/sign-in?${new URLSearchParams({ reason, returnTo, hint: loginHint ?? "", acr: acrValues[0] ?? "" })}`
+          ),
+        claims: ({ subject }) => Effect.map(Ref.get(people), (all) => Option.fromUndefinedOr(all[subject])),
+        mayUse: () => Effect.succeed(true)
+      })
+      const SignIn = HttpRouter.add("GET", "/test/sign-in", (request) =>
+        Effect.gen(function* () {
+          const { acr, subject } = yield* Ref.get(person)
+          const now = yield* DateTime.now
+          const value = [subject, now.epochMilliseconds, acr ?? "", crypto.randomUUID()].join(".")
+          const returnTo = new URL(request.originalUrl, origin).searchParams.get("returnTo") ?? "/"
+          return HttpServerResponse.redirect(returnTo).pipe(
+            HttpServerResponse.setCookieUnsafe(cookie, value, { httpOnly: true, path: "/" })
+          )
+        })
+      )
+      const Server = AuthorizationServer.layer({
+        issuers: [issuer],
+        keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)),
+        crypto: NodeCrypto.layer,
+        prune: false,
+        ...(options.policy === undefined ? {} : { policy: options.policy })
+      })
+      const putClient = (client: TestClient) =>
+        Effect.flatMap(ClientStore, (store) => Effect.flatMap(toClient(issuer, client), store.put))
+      const Registered = Layer.effectDiscard(
+        Effect.gen(function* () {
+          const resources = yield* ResourceStore
+          yield* Effect.forEach(options.clients ?? [], putClient)
+          yield* Effect.forEach(options.resources ?? [], (resource) => resources.put({ issuer, ...resource }))
+        })
+      )
+      const Self = Layer.effect(
+        TestIssuer,
+        Effect.map(Effect.context<ClientStore | Layer.Success<typeof NodeCrypto.layer>>(), (services) =>
+          TestIssuer.of({
+            issuer,
+            person,
+            people,
+            putClient: (client) => Effect.provideContext(putClient(client), services)
+          })
+        )
+      )
+      return HttpRouter.serve(Layer.merge(ProtocolRoutes.layer, SignIn), {
+        disableListenLog: true,
+        disableLogger: true
+      }).pipe(
+        Layer.provide(NodeHttpServer.layer(() => createServer({ keepAliveTimeout: 1 }), { port, host: "localhost" })),
+        Layer.provideMerge(Self),
+        Layer.provideMerge(Registered),
+        Layer.provideMerge(Server),
+        Layer.provideMerge(Host),
+        Layer.provideMerge(storage)
+      )
+    })
+  )
+
+/** Alice, with a value for every claim of the standard scopes. */
+export const aliceClaims: Claims.Claims = {
+  name: "Alice Liddell",
+  given_name: "Alice",
+  family_name: "Liddell",
+  middle_name: "Pleasance",
+  nickname: "al",
+  preferred_username: "alice",
+  profile: "https://people.example/alice",
+  picture: "https://people.example/alice.png",
+  website: "https://alice.example",
+  gender: "female",
+  birthdate: "1852-05-04",
+  zoneinfo: "Europe/London",
+  locale: "en-GB",
+  updated_at: 1_700_000_000,
+  email: "alice@example.com",
+  email_verified: true,
+  address: { country: "GB", locality: "Oxford" },
+  phone_number: "+44 1865 000000",
+  phone_number_verified: false
+}
+
+const toClient = (issuer: string, { clientId, secret, ...rest }: TestClient) =>
+  Effect.gen(function* () {
+    const createdAt = yield* DateTime.now
+    const secrets =
+      secret === undefined ? [] : [{ secretId: "1", hash: yield* SecretHash.hashSecret(secret), createdAt }]
+    const client: Client.Client = {
+      clientName: `Test client ${clientId}`,
+      redirectUris: ["https://client.example/callback"],
+      grantTypes: ["authorization_code", "refresh_token"],
+      responseTypes: ["code"],
+      tokenEndpointAuthMethod: secret === undefined ? "none" : "client_secret_basic",
+      scope: undefined,
+      applicationType: "web",
+      idTokenSignedResponseAlg: "RS256",
+      defaultMaxAge: undefined,
+      firstParty: false,
+      dangerouslyAllowNoPkce: false,
+      introspectAllTokens: false,
+      metadata: {},
+      disabled: false,
+      ...rest,
+      issuer,
+      clientId,
+      secrets
+    }
+    return client
+  })

@@ -1,0 +1,107 @@
+/**
+ * Where a request meets a pipeline: which issuer it is for, the trace of its checks, and what becomes of a failure. A
+ * refusal goes to `Refusals` with everything known; a defect goes to the log, and the answer says nothing about it.
+ */
+import { Crypto, Issuer, type OAuthError, Refusal, Refusals, type RefusalRecord, StorageUnavailable } from "@lockspire/core"
+import { Cause, DateTime, Effect } from "effect"
+import { HttpServerResponse, type HttpServerRequest } from "effect/http"
+import { toWire } from "./oauthError.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+type Response = HttpServerResponse.HttpServerResponse
+
+/** The host the request was sent to: the `Host` header, or for a web-standard request its URL. Only selects. */
+const hostOf = (request: Request): string | undefined => {
+  const header = request.headers["host"]
+  if (header !== undefined) return header.toLowerCase()
+  return URL.canParse(request.originalUrl) ? new URL(request.originalUrl).host : undefined
+}
+
+/** The configured issuer with this path whose host equals the request's, character by character. */
+const select = (issuers: ReadonlyArray<Issuer.Issuer>, path: string, request: Request): Issuer.Issuer | undefined => {
+  const host = hostOf(request)
+  if (host === undefined) return undefined
+  return issuers.find((issuer) => {
+    if (issuer.path !== path) return false
+    return host === issuer.host || host === `${issuer.host}:${issuer.secure ? 443 : 80}`
+  })
+}
+
+/** What a response to this failure is made from. */
+export interface Refused {
+  readonly error: OAuthError.OAuthError
+  readonly clientId?: string | undefined
+}
+
+/** Turns a refusal into a response, knowing the handle under which it was recorded. */
+export type Render<E> = (failure: E, trace: string, issuer: Issuer.Issuer) => Response
+
+export const traceHeader = "lockspire-trace"
+
+const unavailable = HttpServerResponse.jsonUnsafe(
+  { error: "temporarily_unavailable", error_description: "The server cannot answer at the moment. Try again." },
+  { status: 503, headers: { "retry-after": "1", "cache-control": "no-store" } }
+)
+const serverError = HttpServerResponse.jsonUnsafe(
+  { error: "server_error", error_description: "The server met a condition it did not expect." },
+  { status: 500, headers: { "cache-control": "no-store" } }
+)
+const unknownIssuer = HttpServerResponse.jsonUnsafe(
+  { error: "not_found", error_description: "No issuer is configured for this host." },
+  { status: 404, headers: { "cache-control": "no-store" } }
+)
+
+const isStorageFault = (cause: Cause.Cause<unknown>) =>
+  cause.reasons.some((reason) => reason._tag === "Die" && reason.defect instanceof StorageUnavailable)
+
+/** 503 when storage is away, 500 for a broken invariant; the cause is for the log alone. */
+const defectResponse = (endpoint: string, cause: Cause.Cause<never>) => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+  return isStorageFault(cause)
+    ? Effect.as(Effect.logWarning(`${endpoint}: storage is unavailable`, cause), unavailable)
+    : Effect.as(Effect.logError(`${endpoint}: defect`, cause), serverError)
+}
+
+/**
+ * Answers one request below the issuer path `path`. `refused` tells what to record of a failure, `render` what to send.
+ */
+export const answer = <E, R>(options: {
+  readonly path: string
+  readonly endpoint: string
+  readonly request: Request
+  readonly pipeline: Effect.Effect<Response, E, R>
+  readonly refused: (failure: E) => Refused
+  readonly render: Render<E>
+}) =>
+  Effect.gen(function* () {
+    const { endpoint, request } = options
+    const issuer = select(yield* Issuer.Issuers, options.path, request)
+    if (issuer === undefined) return unknownIssuer
+    const checks: Array<Refusal.Check> = []
+    return yield* options.pipeline.pipe(
+      Effect.provideService(Issuer.CurrentIssuer, issuer),
+      Effect.provideService(Refusal.Trace, checks),
+      Effect.catch((failure) =>
+        Effect.gen(function* () {
+          const { clientId, error } = options.refused(failure)
+          const trace = (yield* Crypto.randomToken).slice(0, 12)
+          const refusals = yield* Refusals
+          yield* refusals.record({
+            trace,
+            at: yield* DateTime.now,
+            issuer: issuer.identifier,
+            endpoint,
+            clientId,
+            error: toWire(error).error,
+            reason: error.reason,
+            parameter: error.parameter,
+            expected: error.expected,
+            received: error.received,
+            checks
+          } satisfies RefusalRecord)
+          return HttpServerResponse.setHeader(options.render(failure, trace, issuer), traceHeader, trace)
+        })
+      ),
+      Effect.catchCause((cause) => defectResponse(endpoint, cause))
+    )
+  })

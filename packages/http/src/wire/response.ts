@@ -1,0 +1,79 @@
+/** The shapes of answers that are not pages: JSON, challenges, and which endpoints scripts of other origins may call. */
+import type { Issuer, OAuthError } from "@lockspire/core"
+import { HttpServerResponse } from "effect/http"
+import { toWire } from "./oauthError.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+/** RFC 6749 §5.1: whatever holds tokens, credentials or other sensitive information is never stored. */
+const noStore = { "cache-control": "no-store", pragma: "no-cache" }
+
+/**
+ * Every origin may read it: these endpoints look at no cookie, so a script gets nothing that it could not get by itself.
+ */
+const crossOrigin = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": "WWW-Authenticate, Retry-After, Lockspire-Trace"
+}
+
+export const json = (body: unknown, options?: { readonly crossOrigin?: boolean }): Response =>
+  HttpServerResponse.jsonUnsafe(body, { headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) } })
+
+/** Public documents: the same for everyone, cacheable for `maxAge` seconds. */
+export const publicJson = (body: unknown, maxAge: number): Response =>
+  HttpServerResponse.jsonUnsafe(body, {
+    headers: { "cache-control": `public, max-age=${maxAge}`, ...crossOrigin }
+  })
+
+/** The answer to a preflight (Fetch §4.8). */
+export const preflight = (methods: ReadonlyArray<string>): Response =>
+  HttpServerResponse.empty({
+    status: 204,
+    headers: {
+      "access-control-allow-origin": "*",
+      "access-control-allow-methods": methods.join(", "),
+      "access-control-allow-headers": "authorization, content-type, dpop",
+      "access-control-max-age": "3600"
+    }
+  })
+
+const quoted = (text: string) => `"${text.replaceAll(/["\\]/g, "")}"`
+
+const errorBody = (error: OAuthError.OAuthError) => {
+  const { description, error: code } = toWire(error)
+  return { error: code, error_description: description }
+}
+
+/**
+ * RFC 6749 §5.2 for the endpoints that clients call. A failed client authentication is a 401, which needs a challenge
+ * (RFC 9110 §11.6.1).
+ */
+export const clientError =
+  (options?: { readonly crossOrigin?: boolean }) =>
+  (error: OAuthError.OAuthError, _trace: string, issuer: Issuer.Issuer): Response => {
+    const { status } = toWire(error)
+    return HttpServerResponse.jsonUnsafe(errorBody(error), {
+      status,
+      headers: {
+        ...noStore,
+        ...(options?.crossOrigin ? crossOrigin : {}),
+        ...(status === 401 ? { "www-authenticate": `Basic realm=${quoted(issuer.identifier)}, charset="UTF-8"` } : {})
+      }
+    })
+  }
+
+/** RFC 6750 §3 for protected resources: without a token the challenge names no error. */
+export const resourceError = (error: OAuthError.ResourceError, _trace: string, issuer: Issuer.Issuer): Response => {
+  const { description, error: code, status } = toWire(error)
+  const realm = `Bearer realm=${quoted(issuer.identifier)}`
+  const headers = { ...noStore, ...crossOrigin }
+  if (error._tag === "TokenMissing") {
+    return HttpServerResponse.empty({ status, headers: { ...headers, "www-authenticate": realm } })
+  }
+  const scope = error._tag === "InsufficientScope" ? `, scope=${quoted(error.expected ?? "")}` : ""
+  const challenge = `${realm}, error=${quoted(code)}, error_description=${quoted(description)}${scope}`
+  return HttpServerResponse.jsonUnsafe(errorBody(error), {
+    status,
+    headers: { ...headers, "www-authenticate": challenge }
+  })
+}
