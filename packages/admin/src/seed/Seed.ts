@@ -1,0 +1,79 @@
+/** What a seed file may say: people, clients, resources and policy, in the wire's own names. */
+import { Policy } from "@lockspire/core"
+import { Schema } from "effect"
+
+const optional = Schema.optionalKey
+const texts = Schema.Array(Schema.NonEmptyString)
+
+export const SeedAccount = Schema.Struct({
+  username: Schema.NonEmptyString,
+  password: Schema.NonEmptyString,
+  subject: optional(
+    Schema.NonEmptyString.annotate({ description: "`sub`; the username unless given. Never reassign one." })
+  ),
+  claims: optional(
+    Schema.Record(Schema.String, Schema.Json).annotate({ description: "OpenID Connect Core §5.1, for example `email`" })
+  ),
+  acr: optional(Schema.NonEmptyString.annotate({ description: "Stated about a password sign-in" })),
+  amr: optional(texts.annotate({ description: 'RFC 8176; `["pwd"]` unless given' }))
+})
+export type SeedAccount = typeof SeedAccount.Type
+
+export const SeedClient = Schema.StructWithRest(
+  Schema.Struct({
+    client_id: Schema.NonEmptyString,
+    client_secret: optional(Schema.NonEmptyString),
+    client_name: optional(Schema.String),
+    redirect_uris: optional(texts),
+    grant_types: optional(texts.annotate({ description: '`["authorization_code"]` unless given' })),
+    response_types: optional(texts.annotate({ description: '`["code"]` unless given' })),
+    token_endpoint_auth_method: optional(
+      Schema.NonEmptyString.annotate({ description: "`client_secret_basic` unless given" })
+    ),
+    scope: optional(Schema.String.annotate({ description: "Space-separated; every known scope unless given" })),
+    application_type: optional(Schema.Literals(["web", "native"])),
+    id_token_signed_response_alg: optional(Schema.NonEmptyString.annotate({ description: "`RS256` unless given" })),
+    default_max_age: optional(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_647 }))),
+    first_party: optional(
+      Schema.Boolean.annotate({ description: "The operator's own: policy may spare its users the consent page" })
+    ),
+    dangerously_allow_no_pkce: optional(
+      Schema.Boolean.annotate({ description: "Lets this one confidential client leave PKCE out" })
+    ),
+    introspect_all_tokens: optional(
+      Schema.Boolean.annotate({ description: "Lets this confidential client introspect every token of the issuer" })
+    ),
+    disabled: optional(Schema.Boolean.annotate({ description: "As it is stored unless given" }))
+  }),
+  [Schema.Record(Schema.String, Schema.Json)]
+).annotate({ description: "Client metadata by its registered names (RFC 7591 §2, OpenID Connect Registration §2)" })
+export type SeedClient = typeof SeedClient.Type
+
+export const SeedResource = Schema.Struct({
+  identifier: Schema.NonEmptyString.annotate({ description: "An absolute URI without a fragment (RFC 8707 §2)" }),
+  scopes: optional(texts),
+  accessTokenFormat: optional(Schema.Literals(["opaque", "jwt"])),
+  introspectionClients: optional(
+    texts.annotate({ description: "Clients that may introspect tokens for this resource" })
+  )
+})
+export type SeedResource = typeof SeedResource.Type
+
+export const Seed = Schema.Struct({
+  $schema: optional(Schema.String),
+  accounts: optional(Schema.Array(SeedAccount)),
+  clients: optional(Schema.Array(SeedClient)),
+  resources: optional(Schema.Array(SeedResource)),
+  policy: optional(Policy.PolicySettings)
+}).annotate({ title: "Lockspire seed" })
+export type Seed = typeof Seed.Type
+
+/** The members of a client that the struct names: the rest is metadata. */
+export const namedClientMembers: ReadonlySet<string> = new Set(Object.keys(SeedClient.schema.fields))
+
+/** The schema as a JSON Schema document, for editors. `seed.schema.json` is its copy. */
+export const jsonSchema = (): object => {
+  const { definitions, schema } = Schema.toJsonSchemaDocument(Seed, { onExcessProperty: "error" })
+  const document = { $schema: "https://json-schema.org/draft/2020-12/schema", ...schema }
+  return Object.keys(definitions).length === 0 ? document : { ...document, $defs: definitions }
+}

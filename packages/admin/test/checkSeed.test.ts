@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { checkSeed, line, parseSeed } from "../src/index.ts"
+
+const problemsOf = (json: unknown) => Effect.map(Effect.flip(checkSeed(json)), (invalid) => invalid.problems.map(line))
+const warningsOf = (json: unknown) => Effect.map(checkSeed(json), ({ warnings }) => warnings.map(line))
+const client = (members: object) => ({ clients: [{ client_id: "web", ...members }] })
+
+describe("a seed that cannot be applied names each path and reason", () => {
+  const rows: ReadonlyArray<readonly [seed: unknown, ...lines: ReadonlyArray<string>]> = [
+    [[], "seed: is not as expected: it takes object"],
+    [{ users: [] }, "users: is not a member that a seed has here"],
+    [{ accounts: [{ username: "a" }] }, "accounts[0].password: is missing"],
+    [{ accounts: [{ username: "ä", password: "x" }] }, "accounts[0].username: is no subject"],
+    [
+      { accounts: [{ username: "a", password: "x", subject: "has space" }] },
+      "accounts[0].subject: is no subject: at most 255 ASCII"
+    ],
+    [
+      {
+        accounts: [
+          { username: "a", password: "x" },
+          { username: "b", password: "x", subject: "a" }
+        ]
+      },
+      "accounts[1].subject: is also that of accounts[0]"
+    ],
+    [{ accounts: [{ username: "a", password: "x", passwort: "y" }] }, "accounts[0].passwort: is not a member"],
+    [{ clients: [{ client_name: "x" }] }, "clients[0].client_id: is missing"],
+    [{ clients: [{ client_id: "a" }, { client_id: "a" }] }, "clients[1].client_id: is also that of clients[0]"],
+    [client({ redirect_uris: ["https://a.example/#x"] }), "clients[0].redirect_uris[0]: has a fragment"],
+    [client({ redirect_uris: ["http://a.example/"] }), "clients[0].redirect_uris[0]: is http outside loopback"],
+    [client({ grant_types: ["authorisation_code"] }), "clients[0].grant_types[0]: is neither"],
+    [client({ response_types: ["codes"] }), "clients[0].response_types[0]: is no registered"],
+    [client({ token_endpoint_auth_method: "basic" }), "clients[0].token_endpoint_auth_method: is no registered"],
+    [client({ id_token_signed_response_alg: "RS257" }), "clients[0].id_token_signed_response_alg: is no registered"],
+    [client({ scope: 'a"b' }), "clients[0].scope: holds a value"],
+    [
+      client({ token_endpoint_auth_method: "none", dangerously_allow_no_pkce: true, introspect_all_tokens: true }),
+      "clients[0].dangerously_allow_no_pkce: is only for",
+      "clients[0].introspect_all_tokens: is only for"
+    ],
+    [client({ client_name: "a\0b" }), "clients[0].client_name: holds a NUL"],
+    [client({ jwks: { keys: [{ kid: "\ud800" }] } }), "clients[0].jwks.keys[0].kid: holds a NUL or half"],
+    [{ resources: [{ identifier: "notes" }] }, "resources[0].identifier: is not an absolute URI"],
+    [{ resources: [{ identifier: "https://a.example", accessTokenFormat: "jws" }] }, "resources[0].accessTokenFormat:"],
+    [{ policy: { accessTokenLifetime: 1 } }, "policy.accessTokenLifetime:"],
+    [{ policy: { acessTokenLifetime: 60 } }, "policy.acessTokenLifetime: is not a member"]
+  ]
+  it.effect.each(rows.map(([seed, ...lines]) => ({ seed, lines })))("$lines", ({ lines, seed }) =>
+    Effect.gen(function* () {
+      const problems = yield* problemsOf(seed)
+      assert.strictEqual(problems.length, lines.length, problems.join("\n"))
+      lines.forEach((line, at) => assert.isTrue(problems[at]!.startsWith(line), problems[at]))
+    })
+  )
+
+  it.effect("text that is not JSON: the place is told, what was read is not", () =>
+    Effect.gen(function* () {
+      const { message } = yield* Effect.flip(parseSeed('{ "accounts": [{ "password": hunter2 }] }'))
+      assert.match(message, /^seed: is not JSON/)
+      assert.notInclude(message, "hunter2")
+    })
+  )
+})
+
+describe("what the server cannot do yet, or what is risky, is accepted with a warning", () => {
+  const rows: ReadonlyArray<readonly [seed: unknown, ...starts: ReadonlyArray<string>]> = [
+    [client({})],
+    [client({ grant_types: [] })],
+    [client({ client_uri: "https://a.example", "client_name#ja": "x", contacts: ["a"], software_id: "x" })],
+    [client({ grant_types: ["client_credentials"] }), "clients[0].grant_types[0]: is stored, but"],
+    [client({ grant_types: ["urn:example:grant"] }), "clients[0].grant_types[0]: is stored, but"],
+    [client({ grant_types: ["authorization_code"] }), "clients[0].redirect_uris: is empty"],
+    [client({ response_types: ["token code"] }), "clients[0].response_types[0]: is stored, but"],
+    [client({ token_endpoint_auth_method: "private_key_jwt" }), "clients[0].token_endpoint_auth_method: is stored"],
+    [client({ id_token_signed_response_alg: "PS256" }), "clients[0].id_token_signed_response_alg: is stored"],
+    [client({ client_secret: "short" }), "clients[0].client_secret: is shorter than 32 characters"],
+    [client({ dangerously_allow_no_pkce: true }), "clients[0].dangerously_allow_no_pkce: makes"],
+    [client({ dpop_bound_access_tokens: true }), "clients[0].dpop_bound_access_tokens: is stored, but"],
+    [client({ registration_access_token: "x" }), "clients[0].registration_access_token: is an answer"],
+    [client({ favourite_colour: "blue" }), "clients[0].favourite_colour: is in no registry"]
+  ]
+  it.effect.each(rows.map(([seed, ...starts]) => ({ seed, starts })))("$starts", ({ seed, starts }) =>
+    Effect.gen(function* () {
+      const warnings = yield* warningsOf(seed)
+      assert.strictEqual(warnings.length, starts.length, warnings.join("\n"))
+      starts.forEach((start, at) => assert.isTrue(warnings[at]!.startsWith(start), warnings[at]))
+    })
+  )
+})
