@@ -153,7 +153,7 @@ const hintedSubject = Effect.fnUntraced(function* (hint: string | undefined) {
   if (hint === undefined) return undefined
   const keys = yield* SigningKeys
   const issuer = (yield* CurrentIssuer).identifier
-  const claims = Option.getOrUndefined(yield* keys.verifyOwn(issuer, hint))
+  const claims = Option.getOrUndefined(yield* keys.verifyOwn(issuer, "JWT", hint))
   const subject = claims?.["iss"] === issuer ? claims["sub"] : undefined
   yield* check(
     "OpenID Connect Core §3.1.2.1: id_token_hint is an ID token of this issuer",
@@ -283,11 +283,15 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
     )
 
     const hinted = yield* hintedSubject(yield* optional(parameters, "id_token_hint"))
-    const [requestedSubject] =
-      boundValues(claims, "sub") ?? boundValues({ id_token: claims?.userinfo ?? {} }, "sub") ?? []
+    const subjects = new Set([
+      ...(hinted === undefined ? [] : [hinted]),
+      ...(acceptedValues(requested(claims?.id_token, "sub")) ?? []),
+      ...(acceptedValues(requested(claims?.userinfo, "sub")) ?? [])
+    ])
+    const [subject] = subjects
     yield* check(
       "OpenID Connect Core §5.5.1: id_token_hint and the requested sub name one subject",
-      hinted === undefined || requestedSubject === undefined || hinted === requestedSubject,
+      subjects.size <= 1 && (subject === undefined || typeof subject === "string"),
       () => malformed("claims")
     )
     const acr = requested(claims?.id_token, "acr")
@@ -305,7 +309,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       prompt,
       maxAge: maxAgeText === undefined ? client.defaultMaxAge : Number(maxAgeText),
       loginHint: yield* optional(parameters, "login_hint"),
-      subject: hinted ?? requestedSubject,
+      subject: subject as string | undefined,
       acrValues: acrAccepted ?? words(yield* optional(parameters, "acr_values")),
       // OpenID Connect Core §5.5.1.1: essential and with values it must be reached, else the request fails.
       acrEssential: acr?.essential === true && acrAccepted !== undefined,

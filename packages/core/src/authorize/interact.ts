@@ -97,7 +97,7 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const transaction = yield* Transaction
   const issuer = (yield* CurrentIssuer).identifier
   const facts = yield* gather(client, request, browser)
-  const step = mayAnswerAtOnce ? nextStep({ ...facts, since: facts.now, prompted: [] }) : undefined
+  const step = mayAnswerAtOnce ? nextStep({ ...facts, since: undefined, prompted: [] }) : undefined
 
   if (step?._tag === "Refuse")
     yield* check(step.rule, false, () => new RedirectRefusal({ error: step.error, target: request }))

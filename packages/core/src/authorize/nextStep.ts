@@ -37,8 +37,8 @@ export interface Facts {
   /** Whether the host lets this subject use this client. */
   readonly mayUse: boolean
   readonly consent: Consent | undefined
-  /** When the request began: what `prompt=login` calls new is newer than this. */
-  readonly since: DateTime.Utc
+  /** When the request began: what `prompt=login` calls new is newer. Undefined at its beginning, when nothing is. */
+  readonly since: DateTime.Utc | undefined
   readonly now: DateTime.Utc
   /** What the host has already been asked to do for this request. */
   readonly prompted: ReadonlyArray<"login" | "select_account" | "create">
@@ -62,10 +62,13 @@ const authenticationStep = (facts: Facts): NextStep | undefined => {
     if (!isSilent) return signIn(request.prompt.includes("login") ? "login" : "none_signed_in")
     return refuse("OpenID Connect Core §3.1.2.6: somebody is signed in", new LoginRequired({ reason: "NotSignedIn" }))
   }
-  if (request.prompt.includes("select_account") && !prompted.includes("select_account")) return signIn("select_account")
 
   const authTime = authentication.authTime.epochMilliseconds
-  const isNew = authTime >= facts.since.epochMilliseconds
+  const isNew = facts.since !== undefined && authTime >= facts.since.epochMilliseconds
+  // Who signed in for this request chose the account by doing so.
+  if (request.prompt.includes("select_account") && !isNew && !prompted.includes("select_account")) {
+    return signIn("select_account")
+  }
   if (request.prompt.includes("login") && !isNew) return signIn("login")
   // An authentication made for this request is young enough however long the person then takes to decide.
   const age = facts.now.epochMilliseconds - authTime
@@ -81,7 +84,7 @@ const authenticationStep = (facts: Facts): NextStep | undefined => {
     )
   }
   const isAcrReached =
-    request.acrValues.length === 0 ||
+    (request.acrValues.length === 0 && !request.acrEssential) ||
     (authentication.acr !== undefined && request.acrValues.includes(authentication.acr))
   if (!isAcrReached) {
     const wasTried = isNew || prompted.includes("login")

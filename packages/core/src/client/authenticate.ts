@@ -24,10 +24,14 @@ interface Presented {
   readonly secret: string
 }
 
-/** RFC 6749 §2.3.1: id and secret are each form-encoded before they become user name and password. */
+/**
+ * RFC 6749 §2.3.1: id and secret are each form-encoded before they become user name and password. NUL is in neither
+ * (Appendix A.1, A.2), and no database takes it.
+ */
 const formDecode = (text: string): string | undefined => {
   try {
-    return decodeURIComponent(text.replaceAll("+", " "))
+    const decoded = decodeURIComponent(text.replaceAll("+", " "))
+    return decoded.includes("\0") ? undefined : decoded
   } catch {
     return undefined
   }

@@ -3,6 +3,7 @@ import { DateTime, Effect, Option } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import { authenticate, type AuthenticatedClient, type PresentedCredentials } from "../client/authenticate.ts"
 import { isConfidential } from "../client/Client.ts"
+import { ClientStore } from "../client/ClientStore.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
@@ -20,7 +21,7 @@ export type Introspection =
       readonly iss: string
       readonly client_id: string
       readonly sub: string
-      readonly scope: string
+      readonly scope?: string
       readonly aud?: string | ReadonlyArray<string>
       readonly token_type?: "Bearer"
       readonly iat: number
@@ -28,6 +29,8 @@ export type Introspection =
     }
 
 const inactive: Introspection = { active: false }
+/** RFC 6749 §3.3: a scope is never empty. */
+const scopeMember = (scope: ReadonlyArray<string>) => (scope.length === 0 ? {} : { scope: Scope.format(scope) })
 const seconds = (at: DateTime.Utc) => Math.floor(at.epochMilliseconds / 1000)
 const singleParameters = ["token", "token_type_hint", "client_id", "client_secret", "client_assertion"]
 
@@ -50,6 +53,7 @@ const maySee = (
 
 /** What is known of the token, whichever kind it is: `token_type_hint` is a hint (§2.1), and we need none. */
 export const introspect = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
+  const clients = yield* ClientStore
   const tokens = yield* TokenStore
   const issuer = (yield* CurrentIssuer).identifier
   const repeated = singleParameters.find((name) => (parameters.get(name)?.length ?? 0) > 1)
@@ -74,7 +78,7 @@ export const introspect = Effect.fnUntraced(function* (parameters: Parameters, c
       iss: issuer,
       client_id: token.clientId,
       sub: grant.subject,
-      scope: Scope.format(token.scope),
+      ...scopeMember(token.scope),
       ...(only === undefined ? {} : { aud: more.length === 0 ? only : token.audience }),
       token_type: "Bearer",
       iat: seconds(token.issuedAt),
@@ -85,14 +89,16 @@ export const introspect = Effect.fnUntraced(function* (parameters: Parameters, c
   const refresh = Option.getOrUndefined(yield* tokens.findRefreshToken(issuer, tokenHash))
   if (refresh === undefined) return inactive
   const { grant, token } = refresh
-  const isLive = token._tag === "Live" && grant._tag === "Live" && isCurrent(token.expiresAt)
+  const owner = Option.getOrUndefined(yield* clients.find(issuer, token.clientId))
+  const isEnabled = owner?.disabled === false
+  const isLive = token._tag === "Live" && grant._tag === "Live" && isCurrent(token.expiresAt) && isEnabled
   if (!isLive || !maySee(client, { clientId: token.clientId, audience: [] }, [])) return inactive
   return {
     active: true,
     iss: issuer,
     client_id: token.clientId,
     sub: grant.subject,
-    scope: Scope.format(token.scope),
+    ...scopeMember(token.scope),
     iat: seconds(token.issuedAt),
     exp: seconds(token.expiresAt)
   } satisfies Introspection

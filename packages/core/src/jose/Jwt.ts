@@ -36,17 +36,19 @@ export const sign = (
 
 /**
  * The claims of a JWT that one of the given public keys signed with that key's own algorithm (RFC 8725 §3.1): the
- * token's header picks the key, never the algorithm. `None` for anything else. Times are not looked at.
+ * token's header picks the key, never the algorithm. Its `typ` is the expected one, so that no kind of token passes for
+ * another (§3.11). `None` for anything else. Times are not looked at.
  */
 export const verify = (
   jwt: string,
+  typ: string,
   keys: ReadonlyArray<Readonly<Record<string, Schema.Json>>>
 ): Effect.Effect<Option.Option<Payload>> =>
   Effect.gen(function* () {
     if (!/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(jwt)) return Option.none()
     const verified = yield* Effect.tryPromise(async () => {
-      const { kid } = jose.decodeProtectedHeader(jwt)
-      const jwk = keys.find((key) => key["kid"] === kid)
+      const header = jose.decodeProtectedHeader(jwt)
+      const jwk = header.typ === typ ? keys.find((key) => key["kid"] === header.kid) : undefined
       if (jwk === undefined) return undefined
       const algorithm = String(jwk["alg"])
       const key = await jose.importJWK(jwk as jose.JWK, algorithm)

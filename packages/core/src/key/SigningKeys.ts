@@ -24,8 +24,8 @@ export class SigningKeys extends Context.Service<
       typ: string,
       claims: Jwt.Payload
     ) => Effect.Effect<string>
-    /** The claims of a JWT that this issuer signed, however old; `None` for any other. */
-    readonly verifyOwn: (issuer: string, jwt: string) => Effect.Effect<Option.Option<Jwt.Payload>>
+    /** The claims of a JWT of that `typ` that this issuer signed, however old; `None` for any other. */
+    readonly verifyOwn: (issuer: string, typ: string, jwt: string) => Effect.Effect<Option.Option<Jwt.Payload>>
   }
 >()("@lockspire/core/key/SigningKeys") {
   static readonly layer = Layer.effect(
@@ -75,7 +75,7 @@ export class SigningKeys extends Context.Service<
           const key = yield* active(issuer, algorithm)
           return yield* Jwt.sign(yield* Cache.get(unsealed, key), { alg: algorithm, kid: key.kid, typ }, claims)
         }),
-        verifyOwn: (issuer, jwt) => Effect.flatMap(jwks(issuer), ({ keys }) => Jwt.verify(jwt, keys))
+        verifyOwn: (issuer, typ, jwt) => Effect.flatMap(jwks(issuer), ({ keys }) => Jwt.verify(jwt, typ, keys))
       })
     })
   )

@@ -47,11 +47,21 @@ export const ClaimsRequest = Schema.Struct({
 })
 export type ClaimsRequest = typeof ClaimsRequest.Type
 
+/** JSON can spell what no database keeps: NUL, lone surrogates, and nesting without end. */
+const isStorable = (value: unknown, depth = 0): boolean => {
+  if (typeof value === "string") return !value.includes("\0") && value.isWellFormed()
+  if (typeof value !== "object" || value === null) return true
+  return depth < 32 && Object.entries(value).every(([name, one]) => isStorable(name) && isStorable(one, depth + 1))
+}
+
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(ClaimsRequest))
 
 /** OpenID Connect Core §5.5: a JSON object; members that are not understood are ignored. */
 export const parseRequest = (text: string): Effect.Effect<ClaimsRequest, InvalidRequest> =>
-  Effect.mapError(decode(text), () => new InvalidRequest({ reason: "ParameterMalformed", parameter: "claims" }))
+  decode(text).pipe(
+    Effect.filterOrFail((request) => isStorable(request)),
+    Effect.mapError(() => new InvalidRequest({ reason: "ParameterMalformed", parameter: "claims" }))
+  )
 
 /** The entry for one claim, own properties only. */
 export const requested = (

@@ -20,7 +20,7 @@ export interface TokenResponse {
   readonly expires_in: number
   readonly refresh_token?: string
   readonly id_token?: string
-  readonly scope: string
+  readonly scope?: string
 }
 
 /** Tokens that exist only in memory: nothing is issued until the transaction that stores them commits. */
@@ -48,7 +48,7 @@ const jwtAccessToken = Effect.fnUntraced(function* (
     sub: grant.subject,
     aud: audience.length === 1 ? audience[0] : audience,
     client_id: client.clientId,
-    scope: Scope.format(scope),
+    scope: scope.length === 0 ? undefined : Scope.format(scope),
     iat,
     exp: iat + lifetime,
     jti: yield* randomToken,
@@ -127,7 +127,8 @@ export const prepare = Effect.fnUntraced(function* (options: {
       expires_in: lifetime,
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
       ...(idToken === undefined ? {} : { id_token: idToken }),
-      scope: Scope.format(scope)
+      // RFC 6749 §3.3: a scope is never empty. Where none was granted, leaving it out says the same (§5.1).
+      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(scope) })
     },
     accessToken: accessRecord,
     refreshToken: refreshRecord,
