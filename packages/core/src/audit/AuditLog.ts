@@ -5,8 +5,11 @@ import * as MemoryTable from "../storage/MemoryTable.ts"
 /** What can happen. One word per transition, named as in the lifecycle tables. */
 export const Action = Schema.Literals([
   "interaction.begun",
+  "interaction.prompted",
+  "interaction.deciding",
   "interaction.completed",
   "interaction.denied",
+  "interaction.refused",
   "consent.remembered",
   "consent.revoked",
   "authorization_code.issued",

@@ -20,6 +20,13 @@ export const check = <E>(rule: string, passed: boolean, refuse: () => E): Effect
     return passed ? Effect.void : Effect.fail(refuse())
   })
 
+/** The rule does not hold: writes it down and fails. */
+export const refuse = <E>(rule: string, error: E): Effect.Effect<never, E> =>
+  Effect.flatMap(Trace, (trace) => {
+    trace?.push({ rule, passed: false })
+    return Effect.fail(error)
+  })
+
 /** Holds one rule that is itself a program: its failure is the refusal. */
 export const checking = <A, E, R>(rule: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Trace, (trace) =>

@@ -4,7 +4,7 @@
 import { DateTime, Effect, Option } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
-import { check, checking } from "../audit/Refusal.ts"
+import { check, checking, refuse } from "../audit/Refusal.ts"
 import type { AuthenticatedClient } from "../client/authenticate.ts"
 import { encode, equal, hashToken } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
@@ -98,8 +98,9 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   )
 
   const grant = Option.getOrUndefined(yield* tokens.findGrant(issuer, code.grantId))
-  yield* check("the grant is live", grant?._tag === "Live", () => new InvalidGrant({ reason: "GrantRevoked" }))
-  if (grant?._tag !== "Live") return yield* new InvalidGrant({ reason: "GrantRevoked" })
+  if (grant?._tag !== "Live") {
+    return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
+  }
   const isKnown = Option.isSome(yield* host.claims({ subject: grant.subject, scope: [], names: [], locales: [] }))
   yield* check("the account exists", isKnown, () => new InvalidGrant({ reason: "AccountGone" }))
   const requested = yield* checking(

@@ -4,9 +4,9 @@
  */
 import { DateTime, Effect, Option } from "effect"
 import { Base64Url } from "effect/encoding"
-import { AuditLog } from "../audit/AuditLog.ts"
+import { type AuditEvent, AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy, subject as subjectActor } from "../audit/event.ts"
-import { check } from "../audit/Refusal.ts"
+import { check, refuse } from "../audit/Refusal.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
 import { PageRefusal, RedirectRefusal, validate } from "../authorization-request/validate.ts"
 import type { Client } from "../client/Client.ts"
@@ -99,8 +99,9 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const facts = yield* gather(client, request, browser)
   const step = mayAnswerAtOnce ? nextStep({ ...facts, since: undefined, prompted: [] }) : undefined
 
-  if (step?._tag === "Refuse")
-    yield* check(step.rule, false, () => new RedirectRefusal({ error: step.error, target: request }))
+  if (step?._tag === "Refuse") {
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+  }
   if (step?._tag === "Issue") {
     const { code, store } = yield* prepareCode(request, step.authentication, askedOf(request))
     yield* transaction.within(store)
@@ -188,6 +189,13 @@ const csrfTokenOf = Effect.fnUntraced(function* (binding: string, handle: string
   return Base64Url.encode(yield* crypto.sha256(concat(encode("csrf\0"), encode(binding), encode("\0"), encode(handle))))
 })
 
+/** One move of an interaction with its event; `false`, and no event, when it was finished before. */
+const moving = Effect.fnUntraced(function* <R>(move: Effect.Effect<boolean, never, R>, event: AuditEvent) {
+  const audit = yield* AuditLog
+  const transaction = yield* Transaction
+  return yield* transaction.within(Effect.tap(move, (moved) => (moved ? audit.append([event]) : Effect.void)))
+})
+
 /** The host sends the browser back here; a reload, the back button and a second tab come here too. */
 export const resume = Effect.fnUntraced(function* (handle: string, browser: Browser) {
   const host = yield* HostResolver
@@ -199,16 +207,25 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
   const browserHash = interaction.browserHash!
   const finished = () => page("InteractionFinished", client.clientId)
 
+  const event = eventsBy(issuer, facts.now, clientActor(client.clientId))
   if (step._tag === "SignIn") {
+    const { reason } = step
     const isUnfinished =
-      step.reason === "none_signed_in" || (yield* interactions.prompted(issuer, handleHash, browserHash, step.reason))
+      reason === "none_signed_in" ||
+      (yield* moving(
+        interactions.prompted(issuer, handleHash, browserHash, reason),
+        event("interaction.prompted", "interaction", handleHash, reason)
+      ))
     yield* check("the interaction is not finished", isUnfinished, finished)
     const location = yield* host.signIn(demandOf(client, request, step.reason, yield* interactionUrl(handle)))
     return { _tag: "SignIn", location, binding } satisfies Outcome
   }
   if (step._tag === "Consent") {
     const { subject } = step.authentication
-    const isUnfinished = yield* interactions.deciding(issuer, handleHash, browserHash, subject)
+    const isUnfinished = yield* moving(
+      interactions.deciding(issuer, handleHash, browserHash, subject),
+      event("interaction.deciding", "interaction", handleHash)
+    )
     yield* check("the interaction is not finished", isUnfinished, finished)
     const csrfToken = yield* csrfTokenOf(binding, handle)
     const resources = (yield* currentResources).filter((one) => request.resources.includes(one.identifier))
@@ -216,8 +233,8 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
     return { _tag: "ShowConsent", view, binding } satisfies Outcome
   }
   if (step._tag === "Refuse") {
-    yield* finishWith(interaction, undefined, Effect.void, [])
-    return yield* new RedirectRefusal({ error: step.error, target: request })
+    yield* finishWith(interaction, undefined, Effect.void, "interaction.refused")
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
   }
   return yield* issueTo(interaction, undefined, step.authentication, askedOf(request), Effect.void)
 })
@@ -227,7 +244,7 @@ const finishWith = <E, R>(
   interaction: Unfinished,
   decidedBy: string | undefined,
   store: Effect.Effect<void, E, R>,
-  events: ReadonlyArray<"interaction.denied" | "interaction.completed">
+  action: "interaction.denied" | "interaction.refused" | "interaction.completed"
 ) =>
   Effect.gen(function* () {
     const interactions = yield* InteractionStore
@@ -241,7 +258,7 @@ const finishWith = <E, R>(
       Effect.gen(function* () {
         if (!(yield* interactions.finish(issuer, handleHash, browserHash!, at, decidedBy))) return false
         yield* store
-        yield* audit.append(events.map((action) => event(action, "interaction", handleHash)))
+        yield* audit.append([event(action, "interaction", handleHash)])
         return true
       })
     )
@@ -258,7 +275,7 @@ const issueTo = <E, R>(
 ) =>
   Effect.gen(function* () {
     const { code, store } = yield* prepareCode(interaction.request, authentication, granted)
-    yield* finishWith(interaction, decidedBy, Effect.andThen(alsoStore, store), ["interaction.completed"])
+    yield* finishWith(interaction, decidedBy, Effect.andThen(alsoStore, store), "interaction.completed")
     return {
       _tag: "Respond",
       response: success(interaction.issuer, interaction.request, code)
@@ -289,8 +306,8 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
     return { _tag: "Continue", location: yield* interactionUrl(handle), binding } satisfies Outcome
   }
   if (step._tag === "Refuse") {
-    yield* finishWith(interaction, decider, Effect.void, [])
-    return yield* new RedirectRefusal({ error: step.error, target: request })
+    yield* finishWith(interaction, decider, Effect.void, "interaction.refused")
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
   }
 
   const asked = askedOf(request)
@@ -299,11 +316,11 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
   const scope = asked.scope.filter((value) => value === "openid" || ticked.includes(value))
   const isDenied = decision === "deny" || (asked.scope.length > 0 && scope.length === 0)
   if (isDenied) {
-    yield* finishWith(interaction, decider, Effect.void, ["interaction.denied"])
-    yield* check(
+    yield* finishWith(interaction, decider, Effect.void, "interaction.denied")
+    const denied = new AccessDenied({ reason: "PersonDenied" })
+    return yield* refuse(
       "RFC 6749 §4.1.2.1: the person approves",
-      false,
-      () => new RedirectRefusal({ error: new AccessDenied({ reason: "PersonDenied" }), target: request })
+      new RedirectRefusal({ error: denied, target: request })
     )
   }
   const granted: Asked = { ...asked, scope }

@@ -1,5 +1,5 @@
 /** Signed JWTs over the `jose` package: one way to make one, one strict way to read our own. */
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, type Schema } from "effect"
 import * as jose from "jose"
 import type { SigningAlgorithm } from "../oauth/Metadata.ts"
 
@@ -14,7 +14,7 @@ export const generate = (algorithm: SigningAlgorithm) =>
     const publicJwk = { ...bare, kid, alg: algorithm, use: "sig" }
     return {
       kid,
-      publicJwk: publicJwk as Readonly<Record<string, Schema.Json>>,
+      publicJwk,
       privateJwk: await jose.exportJWK(pair.privateKey)
     }
   })
@@ -50,8 +50,8 @@ export const verify = (
       const header = jose.decodeProtectedHeader(jwt)
       const jwk = header.typ === typ ? keys.find((key) => key["kid"] === header.kid) : undefined
       if (jwk === undefined) return undefined
-      const algorithm = String(jwk["alg"])
-      const key = await jose.importJWK(jwk as jose.JWK, algorithm)
+      const algorithm = jwk["alg"] as string
+      const key = await jose.importJWK(jwk, algorithm)
       const { payload } = await jose.compactVerify(jwt, key, { algorithms: [algorithm] })
       return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)) as unknown
     }).pipe(Effect.option)

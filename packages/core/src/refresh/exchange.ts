@@ -5,7 +5,7 @@
 import { DateTime, Effect, Option } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
-import { check, checking } from "../audit/Refusal.ts"
+import { check, checking, refuse } from "../audit/Refusal.ts"
 import type { AuthenticatedClient } from "../client/authenticate.ts"
 import { Crypto, encode, hashToken } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
@@ -76,8 +76,9 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     () => new InvalidGrant({ reason: "IssuedToAnotherClient", expected: token.clientId, received: client.clientId })
   )
   // Before reuse: a grant that was ended on purpose is no sign of theft.
-  yield* check("the grant is live", grant._tag === "Live", () => new InvalidGrant({ reason: "GrantRevoked" }))
-  if (grant._tag !== "Live") return yield* new InvalidGrant({ reason: "GrantRevoked" })
+  if (grant._tag !== "Live") {
+    return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
+  }
 
   const reused = Effect.fnUntraced(function* (rotated: RotatedRefreshToken) {
     const response = yield* replayedResponse(rotated, refreshToken, requestHash, now)
