@@ -42,6 +42,26 @@ export const Client = Schema.Struct({
 })
 export type Client = typeof Client.Type
 
+/** A client by what it states; for the rest the defaults of RFC 7591 §2, and none of the exemptions. */
+export const make = (stated: Partial<Client> & Pick<Client, "issuer" | "clientId">): Client => ({
+  clientName: undefined,
+  redirectUris: [],
+  grantTypes: ["authorization_code"],
+  responseTypes: ["code"],
+  tokenEndpointAuthMethod: "client_secret_basic",
+  scope: undefined,
+  applicationType: "web",
+  idTokenSignedResponseAlg: "RS256",
+  defaultMaxAge: undefined,
+  firstParty: false,
+  dangerouslyAllowNoPkce: false,
+  introspectAllTokens: false,
+  metadata: {},
+  secrets: [],
+  disabled: false,
+  ...stated
+})
+
 /** RFC 6749 §2.1: whether the client can keep a credential. */
 export const isConfidential = (client: Client): boolean => client.tokenEndpointAuthMethod !== "none"
 
