@@ -37,6 +37,8 @@ export interface TestClient extends Partial<Omit<Client.Client, "issuer" | "secr
 export interface TestIssuerOptions {
   /** Of the issuer identifier; `""` by default. */
   readonly path?: string
+  /** Further issuers of the same process, from the port it listens on; the clients and resources exist at each. */
+  readonly alsoIssuers?: (port: number) => ReadonlyArray<string>
   readonly clients?: ReadonlyArray<TestClient>
   readonly resources?: ReadonlyArray<Omit<Resource.Resource, "issuer">>
   readonly policy?: Policy.PolicySettings
@@ -50,12 +52,14 @@ export class TestIssuer extends Context.Service<
   {
     /** The issuer identifier. */
     readonly issuer: string
+    /** Every issuer identifier of the process. */
+    readonly issuers: ReadonlyArray<string>
     /** Who the host's sign-in page signs in next, and how well. */
     readonly person: Ref.Ref<{ readonly subject: string; readonly acr: string | undefined }>
     /** Accounts by subject. */
     readonly people: Ref.Ref<Readonly<Record<string, Claims.Claims>>>
-    /** Adds or replaces a client. */
-    readonly putClient: (client: TestClient) => Effect.Effect<void>
+    /** Adds or replaces a client, at the first issuer unless `at` names another. */
+    readonly putClient: (client: TestClient, at?: string) => Effect.Effect<void>
   }
 >()("@lockspire/http/testing/TestIssuer") {}
 
@@ -78,15 +82,13 @@ const sessionOf = (cookies: Readonly<Record<string, string>>): Option.Option<Aut
  * Serves `ProtocolRoutes` and a host whose `/test/sign-in` page signs in at once and sends the browser back. `storage`
  * is every port of core, in memory or on PostgreSQL.
  */
-export const layer = <E, R>(
-  storage: Layer.Layer<MemoryStorage.Ports, E, R>,
-  options: TestIssuerOptions = {}
-) =>
+export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, options: TestIssuerOptions = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const port = yield* freePort
       const origin = `http://localhost:${port}`
       const issuer = `${origin}${options.path ?? ""}`
+      const issuers = [issuer, ...(options.alsoIssuers?.(port) ?? [])] as const
       const person = yield* Ref.make<{ readonly subject: string; readonly acr: string | undefined }>({
         subject: "alice",
         acr: undefined
@@ -114,19 +116,21 @@ export const layer = <E, R>(
         })
       )
       const Server = AuthorizationServer.layer({
-        issuers: [issuer],
+        issuers,
         keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)),
         crypto: NodeCrypto.layer,
         prune: false,
         ...(options.policy === undefined ? {} : { policy: options.policy })
       })
-      const putClient = (client: TestClient) =>
-        Effect.flatMap(ClientStore, (store) => Effect.flatMap(toClient(issuer, client), store.put))
+      const putClient = (client: TestClient, at: string = issuer) =>
+        Effect.flatMap(ClientStore, (store) => Effect.flatMap(toClient(at, client), store.put))
       const Registered = Layer.effectDiscard(
         Effect.gen(function* () {
           const resources = yield* ResourceStore
-          yield* Effect.forEach(options.clients ?? [], putClient)
-          yield* Effect.forEach(options.resources ?? [], (resource) => resources.put({ issuer, ...resource }))
+          for (const at of issuers) {
+            yield* Effect.forEach(options.clients ?? [], (client) => putClient(client, at))
+            yield* Effect.forEach(options.resources ?? [], (resource) => resources.put({ issuer: at, ...resource }))
+          }
         })
       )
       const Self = Layer.effect(
@@ -134,9 +138,10 @@ export const layer = <E, R>(
         Effect.map(Effect.context<ClientStore | Layer.Success<typeof NodeCrypto.layer>>(), (services) =>
           TestIssuer.of({
             issuer,
+            issuers,
             person,
             people,
-            putClient: (client) => Effect.provideContext(putClient(client), services)
+            putClient: (client, at) => Effect.provideContext(putClient(client, at), services)
           })
         )
       )
