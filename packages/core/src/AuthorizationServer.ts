@@ -45,7 +45,11 @@ export const layer = (options: Options) => {
     )
   )
   const background = options.prune === false ? firstKeys : Layer.merge(firstKeys, Prune.layer)
-  return Layer.mergeAll(background, SigningKeys.layer, SecretVerifier.layer, Resources.layer, Policies.layer(options.policy)).pipe(
-    Layer.provideMerge(Layer.mergeAll(issuers, layerKeyEncryptionKey(options), options.crypto ?? Crypto.layer))
-  )
+  return Layer.mergeAll(
+    background,
+    SigningKeys.layer,
+    SecretVerifier.layer,
+    Resources.layer,
+    Policies.layer(options.policy)
+  ).pipe(Layer.provideMerge(Layer.mergeAll(issuers, layerKeyEncryptionKey(options), options.crypto ?? Crypto.layer)))
 }

@@ -137,15 +137,7 @@ export const layer = Layer.effect(
           )) RETURNING 1`),
 
       pruneAccessTokens: (before, limit) => prune(sql, "access_tokens", sql`expires_at < ${toDate(before)}`, limit),
-      // The expired ones by their index; the search for those without a grant only with what is left of the limit.
-      pruneRefreshTokens: Effect.fnUntraced(function* (before, limit) {
-        const expired = yield* prune(sql, "refresh_tokens", sql`expires_at < ${toDate(before)}`, limit)
-        if (expired === limit) return expired
-        const withoutGrant = sql`NOT EXISTS (
-          SELECT 1 FROM grants
-          WHERE grants.issuer = refresh_tokens.issuer AND grants.grant_id = refresh_tokens.grant_id)`
-        return expired + (yield* prune(sql, "refresh_tokens", withoutGrant, limit - expired))
-      }),
+      pruneRefreshTokens: (before, limit) => prune(sql, "refresh_tokens", sql`expires_at < ${toDate(before)}`, limit),
       pruneGrants: (before, limit) =>
         prune(sql, "grants", sql`expires_at < ${toDate(before)} OR revoked_at < ${toDate(before)}`, limit)
     })

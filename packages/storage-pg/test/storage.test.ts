@@ -3,16 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { AuthorizationCodeStore, ClientStore, Policy, TokenStore, Transaction } from "@lockspire/core"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, String } from "effect"
 import { SqlClient } from "effect/sql"
-import {
-  after,
-  authorizationCode,
-  client,
-  grant,
-  issuer,
-  longAgo,
-  now,
-  refreshToken
-} from "../../core/src/testing/contract/records.ts"
+import { authorizationCode, client, grant, issuer, longAgo, now } from "../../core/src/testing/contract/records.ts"
 import { PostgresStorage } from "../src/index.ts"
 import { TestDatabase } from "../src/testing/index.ts"
 
@@ -38,29 +29,6 @@ describe("nodes", () => {
     }).pipe(Effect.provide(TestDatabase.storage))
   )
 
-  it.live("refresh tokens whose grant is gone are pruned, within the limit", () =>
-    Effect.gen(function* () {
-      const tokens = yield* TokenStore
-      const add = Effect.fnUntraced(function* (over: Parameters<typeof refreshToken>[1] = {}) {
-        const of = grant()
-        const token = refreshToken(of, over)
-        yield* tokens.insertGrant(of)
-        yield* tokens.insertRefreshToken(token)
-        return { of, token }
-      })
-      const kept = yield* add()
-      yield* add({ expiresAt: longAgo })
-      for (let times = 0; times < 3; times++) yield* tokens.revokeGrant(issuer, (yield* add()).of.grantId, longAgo, "x")
-      const before = after(1, longAgo)
-      assert.strictEqual(yield* tokens.pruneGrants(before, 10), 3)
-      assert.strictEqual(yield* tokens.pruneRefreshTokens(before, 3), 3)
-      assert.strictEqual(yield* tokens.pruneRefreshTokens(before, 3), 1)
-      assert.isTrue(Option.isSome(yield* tokens.findRefreshToken(issuer, kept.token.tokenHash)))
-    }).pipe(Effect.provide(TestDatabase.storage))
-  )
-})
-
-describe("transactions", () => {
   it.live("one that a deadlock ended is run again, and both succeed", () =>
     Effect.gen(function* () {
       const policies = yield* Policy.PolicyStore

@@ -84,7 +84,7 @@ export class AuditLog extends Context.Service<
           events.step((rows) =>
             [...rows.values()]
               .filter((event) => event.issuer === issuer)
-              .reverse()
+              .toReversed()
               .slice(0, limit)
           ),
         prune: (before, limit) =>

@@ -27,7 +27,7 @@ export interface RefusalsPort {
 /** One structured log line per refusal, unless a layer brings another port. */
 export const Refusals = Context.Reference<RefusalsPort>("@lockspire/core/audit/Refusals", {
   defaultValue: () => ({
-    record: ({ at: _, checks, ...refusal }) =>
+    record: ({ checks, ...refusal }) =>
       Effect.logInfo("refused", {
         ...refusal,
         section: checks.findLast((check) => !check.passed)?.rule,

@@ -32,7 +32,7 @@ export const matchRedirectUri = (
     ? SafeRedirect.make(sent)
     : undefined
 
-const unsafeSchemes = ["javascript:", "data:", "file:", "vbscript:", "blob:", "about:"]
+const unsafeSchemes = new Set(["javascript:", "data:", "file:", "vbscript:", "blob:", "about:"])
 const responseParameters = ["code", "state", "iss", "error", "error_description", "error_uri", "response"]
 
 /**
@@ -44,7 +44,7 @@ export const whyNotRegistrable = (uri: string, applicationType: "web" | "native"
   if (!URL.canParse(uri) || !/^[\x21-\x7e]+$/.test(uri)) return "is not an absolute URI"
   const url = new URL(uri)
   if (uri.includes("#")) return "has a fragment (RFC 6749 §3.1.2)"
-  if (unsafeSchemes.includes(url.protocol)) return `has the unsafe scheme ${url.protocol}`
+  if (unsafeSchemes.has(url.protocol)) return `has the unsafe scheme ${url.protocol}`
   if (url.username !== "" || url.password !== "") return "holds credentials"
   if (responseParameters.some((name) => url.searchParams.has(name))) return "has a response parameter in its query"
   if (url.protocol === "https:") return undefined

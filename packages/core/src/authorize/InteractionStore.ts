@@ -1,4 +1,4 @@
-import { Context, type DateTime, Effect, Layer, Option } from "effect"
+import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import type { Interaction, Pending } from "./Interaction.ts"
 

@@ -22,7 +22,9 @@ export class ClientStore extends Context.Service<
         find: (issuer, clientId) => table.find(MemoryTable.key(issuer, clientId)),
         list: (issuer) =>
           table.step((rows) =>
-            [...rows.values()].filter((row) => row.issuer === issuer).sort((a, b) => (a.clientId < b.clientId ? -1 : 1))
+            [...rows.values()]
+              .filter((row) => row.issuer === issuer)
+              .toSorted((a, b) => (a.clientId < b.clientId ? -1 : 1))
           ),
         put: (client) => table.step((rows) => rows.set(MemoryTable.key(client.issuer, client.clientId), client)),
         hasSlowSecret: (issuer) =>

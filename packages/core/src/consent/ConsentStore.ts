@@ -37,7 +37,7 @@ export class ConsentStore extends Context.Service<
           table.step((rows) =>
             [...rows.values()]
               .filter((row) => row.issuer === issuer && row.subject === subject && isBefore(now, row.expiresAt))
-              .sort((a, b) => b.grantedAt.epochMilliseconds - a.grantedAt.epochMilliseconds)
+              .toSorted((a, b) => b.grantedAt.epochMilliseconds - a.grantedAt.epochMilliseconds)
           ),
         put: (consent) =>
           table.step((rows) => rows.set(key(consent.issuer, consent.subject, consent.clientId), consent)),

@@ -37,7 +37,7 @@ export const applicationsOf = Effect.fnUntraced(function* (subject: string) {
       since: own.map((approval) => approval.since).reduce((a, b) => (a.epochMilliseconds > b.epochMilliseconds ? a : b))
     }))
   )
-  return applications.sort((a, b) => b.since.epochMilliseconds - a.since.epochMilliseconds)
+  return applications.toSorted((a, b) => b.since.epochMilliseconds - a.since.epochMilliseconds)
 })
 
 /** Forgets the consent and revokes every grant: from the next request on the client's tokens are worth nothing. */

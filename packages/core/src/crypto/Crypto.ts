@@ -1,5 +1,5 @@
 /** The platform's cryptographic primitives that the protocol needs, and nothing more. */
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, type Option } from "effect"
 import { Aead, Digest, Kdf, Mac, SecureRandom } from "effect/crypto"
 import { Base64Url } from "effect/encoding"
 

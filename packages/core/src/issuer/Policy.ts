@@ -48,7 +48,7 @@ export const defaults: Policy = {
 
 /** The stricter of two settings wins, member by member: the shorter time, the more questions asked. */
 export const effective = (...layers: ReadonlyArray<PolicySettings>): Policy => {
-  const strictest = { ...defaults } as { -readonly [K in keyof Policy]: Policy[K] }
+  const strictest = { ...defaults }
   const set = new Set<string>()
   for (const layer of layers) {
     for (const [name, value] of Object.entries(layer)) {

@@ -34,7 +34,7 @@ export class SigningKeyStore extends Context.Service<
           keys.step((rows) =>
             [...rows.values()]
               .filter((row) => row.issuer === issuer && row._tag !== "Retired")
-              .sort((a, b) => a.createdAt.epochMilliseconds - b.createdAt.epochMilliseconds)
+              .toSorted((a, b) => a.createdAt.epochMilliseconds - b.createdAt.epochMilliseconds)
           ),
         insert: (next) => keys.step((rows) => rows.set(key(next.issuer, next.kid), next)),
         activateNext: (issuer, algorithm, at) =>
@@ -42,7 +42,7 @@ export class SigningKeyStore extends Context.Service<
             const own = [...rows.values()].filter((row) => row.issuer === issuer && row.algorithm === algorithm)
             const next = own
               .filter((row): row is In<"Next"> => row._tag === "Next")
-              .sort((a, b) => a.createdAt.epochMilliseconds - b.createdAt.epochMilliseconds)[0]
+              .toSorted((a, b) => a.createdAt.epochMilliseconds - b.createdAt.epochMilliseconds)[0]
             if (next === undefined) return false
             for (const row of own) {
               if (row._tag === "Active") {

@@ -20,7 +20,7 @@ export class ResourceStore extends Context.Service<
           table.step((rows) =>
             [...rows.values()]
               .filter((row) => row.issuer === issuer)
-              .sort((a, b) => (a.identifier < b.identifier ? -1 : 1))
+              .toSorted((a, b) => (a.identifier < b.identifier ? -1 : 1))
           ),
         put: (resource) =>
           table.step((rows) => rows.set(MemoryTable.key(resource.issuer, resource.identifier), resource))

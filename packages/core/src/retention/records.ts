@@ -1,5 +1,5 @@
 /** How long every type of record is kept. A table that no entry names fails a test. */
-import { type DateTime, Effect } from "effect"
+import { type DateTime, type Effect } from "effect"
 import { AccountStore } from "../account/AccountStore.ts"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { AuthorizationCodeStore } from "../authorize/AuthorizationCodeStore.ts"

@@ -2,7 +2,7 @@
 import { Context, Effect, Exit, Layer, Semaphore } from "effect"
 
 /**
- * A failure or a defect inside undoes everything inside. What must survive a refusal (the revocation that a
+ * A failure or a defect that leaves the outermost `within` undoes everything inside. What must survive a refusal (the revocation that a
  * replay calls for) is therefore a value in here, never a failure.
  */
 export class Transaction extends Context.Service<

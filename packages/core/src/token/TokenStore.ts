@@ -1,4 +1,4 @@
-import { Context, DateTime, Effect, Layer, Option } from "effect"
+import { Context, type DateTime, Effect, Layer, Option } from "effect"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import type { Grant, Live } from "./Grant.ts"
 import type { AccessToken, LiveAccessToken, LiveRefreshToken, RefreshToken, RotatedRefreshToken } from "./Token.ts"
@@ -68,7 +68,7 @@ export class TokenStore extends Context.Service<
 
     /** Deletes up to `limit` access tokens that expired before `before`; how many. */
     readonly pruneAccessTokens: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
-    /** Deletes up to `limit` refresh tokens whose grant is gone, or that expired before `before`; how many. */
+    /** Deletes up to `limit` refresh tokens that expired before `before`; how many. */
     readonly pruneRefreshTokens: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
     /** Deletes up to `limit` grants that expired or were revoked before `before`; how many. */
     readonly pruneGrants: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
@@ -102,7 +102,7 @@ export class TokenStore extends Context.Service<
               [...rows.values()]
                 .filter((row): row is Live => row._tag === "Live" && row.issuer === issuer && row.subject === subject)
                 .filter((row) => isAfter(row.expiresAt, now))
-                .sort((a, b) => b.createdAt.epochMilliseconds - a.createdAt.epochMilliseconds)
+                .toSorted((a, b) => b.createdAt.epochMilliseconds - a.createdAt.epochMilliseconds)
             ),
           revokeGrant: (issuer, grantId, at, because) =>
             grants.step((rows) => revoke(rows, key(issuer, grantId), at, because)),

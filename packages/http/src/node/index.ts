@@ -1,3 +1,4 @@
 /** Layers that need Node itself. */
 export * as NodeCrypto from "./NodeCrypto.ts"
+export * as NodeEgress from "./NodeEgress.ts"
 export { type NodeHandler, toNodeHandler } from "./nodeHandler.ts"

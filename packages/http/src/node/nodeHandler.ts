@@ -14,9 +14,7 @@ export interface NodeHandler {
 type RouteLayer<E> = Layer.Layer<
   never,
   E,
-  | Layer.Services<typeof NodeHttpServer.layerHttpServices>
-  | HttpRouter.HttpRouter
-  | Layer.Success<typeof NodeHttpServer.layerHttpServices>
+  HttpRouter.HttpRouter | Layer.Success<typeof NodeHttpServer.layerHttpServices>
 >
 
 /** Builds `routes` (`ProtocolRoutes.layer` with everything it needs provided) once. Rejects when a layer fails to build. */
@@ -28,7 +26,10 @@ export const toNodeHandler = async <E>(routes: RouteLayer<E>): Promise<NodeHandl
       const services = yield* Layer.build(NodeHttpServer.layerHttpServices)
       const httpEffect = yield* HttpRouter.toHttpEffect(routes).pipe(Effect.provideContext(services))
       return yield* NodeHttpServer.makeHandler(Effect.provideContext(httpEffect, services), { scope })
-    }).pipe(Scope.provide(scope), Effect.onError(() => Scope.close(scope, Exit.void)))
+    }).pipe(
+      Scope.provide(scope),
+      Effect.onError(() => Scope.close(scope, Exit.void))
+    )
   )
-  return { handler: (request, response) => void handler(request, response), close }
+  return { handler, close }
 }

@@ -74,16 +74,17 @@ const resourceList = (resources: Interact.ConsentView["resources"]): Child =>
 export const consentPage = (view: Interact.ConsentView, action: string, options: ConsentOptions = {}): Page => {
   const { client, request } = view
   const name = clientName({ clientId: client.clientId, name: client.clientName })
-  const place = redirectPlace(request.redirectUri)
   const links = clientLinks(client)
   return page({
     title: "Allow access",
     brand: options.brand,
     body: html`<h1>${name} wants to access your account</h1>
-      <p class="lead">
-        The app chose this name itself. What is certain is where you will be sent: <strong>${place}</strong>.
-      </p>
+      <p class="lead">The app chose its name itself. Go on only if you know the address it sends you to.</p>
       <dl class="facts">
+        <div>
+          <dt>Sends you to</dt>
+          <dd>${redirectPlace(request.redirectUri)}</dd>
+        </div>
         <div>
           <dt>Signed in as</dt>
           <dd><bdi>${plainText(options.person ?? view.subject, 80)}</bdi></dd>

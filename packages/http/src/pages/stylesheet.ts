@@ -13,19 +13,19 @@ html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;min-height:100vh;min-height:100dvh;display:flex;flex-direction:column;background:var(--canvas);
 color:var(--text);font:16px/1.5 var(--font);overflow-wrap:anywhere}
 body>header,body>footer{width:100%;max-width:30rem;margin:0 auto;padding:0 1.25rem}
-body>header{margin-top:auto;padding-top:2rem;padding-bottom:1rem;font-weight:650;letter-spacing:-.01em}
+body>header{padding-top:1.25rem;padding-bottom:1rem;font-weight:650;letter-spacing:-.01em}
 body>header a{color:inherit;text-decoration:none}
 body>header::before{content:"";display:inline-block;width:.7em;height:.7em;margin-right:.55em;border-radius:3px;
 background:var(--accent);transform:rotate(45deg) scale(.85)}
 body>footer{margin-bottom:auto;padding-top:1rem;padding-bottom:2rem;color:var(--muted);font-size:.8125rem}
 main{width:100%;max-width:30rem;margin:0 auto;padding:1.75rem 1.25rem;background:var(--surface);
-border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
+border:solid var(--line);border-width:1px 0}
 @media (min-width:34rem){main{width:calc(100% - 2.5rem);max-width:27.5rem;padding:2rem 2.25rem 2.25rem;border:1px solid var(--line);
-border-radius:16px;box-shadow:var(--shadow)}body>header,body>footer{max-width:30rem}}
+border-radius:16px;box-shadow:var(--shadow)}body>header{margin-top:auto;padding-top:2rem}}
 .wide main,.wide>header,.wide>footer{max-width:44rem}
 h1{margin:0 0 .5rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.02em;font-weight:680;text-wrap:balance}
 h2{margin:1.75rem 0 .5rem;font-size:1rem;line-height:1.4;font-weight:650}
-p{margin:0 0 1rem}p:last-child{margin-bottom:0}
+p{margin:0 0 1rem}p:last-child,main>:last-child{margin-bottom:0!important}h1+.notice{margin-top:1rem}
 .lead,.hint,.muted{color:var(--muted)}.hint{font-size:.875rem;line-height:1.45}
 .lead{margin-bottom:1.5rem}.lead strong{color:var(--text)}
 a{color:var(--accent);text-underline-offset:.18em;text-decoration-thickness:1px}a:hover{color:var(--accent-strong)}
@@ -37,16 +37,16 @@ font:inherit;color:inherit;background:var(--surface);border:1px solid var(--fiel
 [aria-invalid=true]{border-color:var(--danger)!important;box-shadow:0 0 0 1px var(--danger)}
 input[type=checkbox],input[type=radio]{flex:none;width:1.25rem;height:1.25rem;margin:.125rem 0 0;accent-color:var(--accent)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-fieldset{margin:0 0 1.25rem;padding:0;border:0;min-width:0}legend{padding:0;margin-bottom:.5rem}
+fieldset{margin:0;padding:0;border:0;min-width:0}legend{padding:0;margin-bottom:.5rem}
 .choices,.rows{list-style:none;margin:0 0 1.25rem;padding:0;border:1px solid var(--line);border-radius:var(--radius)}
 .choices>*+*,.rows>*+*{border-top:1px solid var(--line)}
 .choice{display:flex;gap:.75rem;padding:.75rem .875rem;font-weight:400;cursor:pointer}
 .choice strong,.choice .hint{display:block}.choice strong{font-weight:600}
-.rows>li{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.5rem 1rem;padding:.875rem}
+.rows>li{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.75rem 1rem;padding:.875rem}
 .rows>li>div{flex:1 1 14rem;min-width:0}.rows p{margin:0}
 .facts{margin:0 0 1.5rem;padding:.25rem .875rem;background:var(--tint);border-radius:var(--radius)}
 .facts>div{display:flex;flex-wrap:wrap;gap:0 .75rem;padding:.5rem 0}.facts>div+div{border-top:1px solid var(--line)}
-dt{flex:0 0 7rem;color:var(--muted);font-size:.875rem;line-height:1.5rem}dd{flex:1 1 10rem;margin:0;min-width:0}
+dt{flex:0 0 7rem;color:var(--muted);font-size:.875rem;line-height:1.5rem}dd{flex:1 1 10rem;font-weight:600;margin:0;min-width:0}
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;margin:1.5rem 0 0}.actions>*{flex:1 1 9rem}
 button,.button{display:inline-flex;align-items:center;justify-content:center;min-height:2.875rem;padding:.5rem 1.125rem;
 font:inherit;font-weight:600;line-height:1.25;text-align:center;text-decoration:none;cursor:pointer;border-radius:var(--radius);

@@ -5,8 +5,8 @@ import {
   Interact,
   Issuer,
   OAuthError,
-  Parameters,
-  Validate
+  type Parameters,
+  type Validate
 } from "@lockspire/core"
 import { Effect, Option } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"

@@ -2,7 +2,15 @@
  * Where a request meets a pipeline: which issuer it is for, the trace of its checks, and what becomes of a failure. A
  * refusal goes to `Refusals` with everything known; a defect goes to the log, and the answer says nothing about it.
  */
-import { Crypto, Issuer, type OAuthError, Refusal, Refusals, type RefusalRecord, StorageUnavailable } from "@lockspire/core"
+import {
+  Crypto,
+  Issuer,
+  type OAuthError,
+  Refusal,
+  Refusals,
+  type RefusalRecord,
+  StorageUnavailable
+} from "@lockspire/core"
 import { Cause, DateTime, Effect } from "effect"
 import { HttpServerResponse, type HttpServerRequest } from "effect/http"
 import { toWire } from "./oauthError.ts"
