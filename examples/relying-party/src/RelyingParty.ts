@@ -143,7 +143,8 @@ export const layer = (options: Options) => {
     )
 
   return HttpRouter.addAll([
-    ...pages(settings.path === "" ? "/" : "", { GET: showHome }),
+    ...(settings.path === "" ? [] : pages("", { GET: showHome })),
+    ...pages("/", { GET: settings.path === "" ? showHome : () => Effect.succeed(goHome) }),
     ...pages("/sign-in", {
       GET: (request) => Effect.flatMap(readQuery(request), (query) => signIn(request, query)),
       POST: postSignIn

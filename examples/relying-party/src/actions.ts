@@ -26,6 +26,15 @@ export const signedInBy = Effect.fnUntraced(function* (tokens: Issuer.Tokens, be
   } satisfies SignedIn
 })
 
+/** JSON made readable; anything else as it is. */
+const indented = (text: string): string => {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2)
+  } catch {
+    return text
+  }
+}
+
 /** How an action that the issuer, or the API, answered is told. */
 interface Said {
   readonly succeeded?: boolean
@@ -74,7 +83,7 @@ export const make = (issuer: ReturnType<typeof Issuer.make>) => {
         said: {
           succeeded: status === 200,
           text: `The API answered ${status}.`,
-          answer: challenge === null ? body : `WWW-Authenticate: ${challenge}\n\n${body}`
+          answer: challenge === null ? indented(body) : `WWW-Authenticate: ${challenge}\n\n${indented(body)}`
         }
       }))
     ),

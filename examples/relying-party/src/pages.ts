@@ -9,7 +9,8 @@ const { html } = Pages
 const brand = {
   name: "Demo relying party",
   css: `
-.actions form{display:flex}.actions form>button{flex:1}
+.actions form{display:flex}.tools{gap:.625rem}.tools>*{flex:1 1 auto}
+.tools button{padding:.5rem .8rem;white-space:nowrap}h1+.notice{margin-top:1rem}.actions form>button{flex:1}
 pre{margin:.75rem 0 0;padding:.75rem .875rem;background:var(--tint);border-radius:var(--radius);
 font:.8125rem/1.5 var(--mono);white-space:pre-wrap;overflow-wrap:anywhere}
 details{margin-top:.375rem}summary{cursor:pointer;color:var(--accent);font-size:.875rem}
@@ -95,16 +96,18 @@ const tryOthers = (path: string) =>
 /** Long enough to recognise, too short to use. */
 const shortened = (token: string) => `${token.slice(0, 12)}…`
 
+const capitalised = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
+
 const token = (name: string, text: string | undefined, note: string) =>
   html`<div>
-    <dt>${name}</dt>
+    <dt>${capitalised(name)}</dt>
     <dd>
       ${
         text === undefined
           ? html`<span class="muted">none: ${note}</span>`
           : html`<code>${shortened(text)}</code>
               <details>
-                <summary>Show the whole ${name.toLowerCase()}</summary>
+                <summary>Show the whole ${name}</summary>
                 <pre>${text}</pre>
               </details>`
       }
@@ -115,7 +118,7 @@ const tokens = (signedIn: SignedIn) =>
   html`<h2>Tokens</h2>
     ${signedIn.revoked ? html`<p class="hint">These were revoked: nobody should accept them any more.</p>` : undefined}
     <dl class="facts">
-      ${token("Access token", signedIn.accessToken, "")}
+      ${token("access token", signedIn.accessToken, "")}
       <div>
         <dt>Expires</dt>
         <dd>${signedIn.expiresAt === undefined ? "The issuer did not say." : time(signedIn.expiresAt)}</dd>
@@ -124,7 +127,7 @@ const tokens = (signedIn: SignedIn) =>
         <dt>Scope</dt>
         <dd>${signedIn.scope ?? "As it was asked for."}</dd>
       </div>
-      ${token("Refresh token", signedIn.refreshToken, "offline_access was not granted")}
+      ${token("refresh token", signedIn.refreshToken, "offline_access was not granted")}
       ${token("ID token", signedIn.idToken, "openid was not asked for")}
     </dl>`
 
@@ -156,7 +159,7 @@ const signedInPage = (settings: Settings, session: Session, signedIn: SignedIn) 
     html`<h1>Signed in as ${nameOf(signedIn)}</h1>
       <p class="lead">This is what <strong>${settings.issuer.host}</strong> told this application about you.</p>
       ${notice(session.outcome)}
-      <div class="actions">
+      <div class="actions tools">
         ${button(`${settings.path}/refresh`, "Refresh tokens")}
         ${button(`${settings.path}/userinfo`, "Fetch userinfo", "quiet")}
         ${settings.apiClientSecret === undefined ? undefined : button(`${settings.path}/call-api`, "Call the API", "quiet")}

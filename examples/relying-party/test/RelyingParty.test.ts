@@ -9,7 +9,8 @@ const test = (run: (demo: string, origin: string) => Promise<void>) =>
 layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the relying party", (it) => {
   it.effect("a signed-out person sees what this is, and one button that says Sign in", () =>
     test(async (demo) => {
-      const page = await browser().visit(demo)
+      const page = await browser().visit(`${demo}/`)
+      assert.strictEqual(page.url.href, demo)
       assert.strictEqual(page.status, 200)
       assert.strictEqual([...page.body.matchAll(/<button/g)].length, 1)
       assert.match(page.body, /<button[^>]*>Sign in<\/button>/)
@@ -24,7 +25,7 @@ layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the rely
       assert.strictEqual(page.url.href, demo)
       assert.include(page.body, "Signed in as Alice Liddell")
       assert.include(page.body, "alice@example.com")
-      for (const name of ["access token", "refresh token", "id token"]) assert.isNotEmpty(shown(page.body, name))
+      for (const name of ["access token", "refresh token", "ID token"]) assert.isNotEmpty(shown(page.body, name))
     })
   )
 
@@ -47,7 +48,7 @@ layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the rely
       assert.include((await press(tab, demo, "/userinfo")).body, "&quot;email&quot;: &quot;alice@example.com&quot;")
       const called = await press(tab, demo, "/call-api")
       assert.include(called.body, "The API answered 200.")
-      assert.include(called.body, "&quot;sub&quot;:&quot;alice&quot;")
+      assert.include(called.body, "&quot;sub&quot;: &quot;alice&quot;")
     })
   )
 

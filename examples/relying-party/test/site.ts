@@ -1,16 +1,16 @@
 /** The relying party beside a running issuer, each on a port of its own, over real HTTP. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { type Landing, TestBrowser, TestIssuer } from "@lockspire/http/testing"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Logger, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { createServer } from "node:http"
 import { type AddressInfo, createServer as createProbe } from "node:net"
 import { MemoryStorage } from "../../../packages/core/src/index.ts"
 import { RelyingParty } from "../src/index.ts"
 
-const secret = "a-secret-of-more-than-thirty-two-characters"
+export const secret = "a-secret-of-more-than-thirty-two-characters"
 
-const freePort = Effect.callback<number>((resume) => {
+export const freePort = Effect.callback<number>((resume) => {
   const probe = createProbe()
   probe.listen(0, "127.0.0.1", () => {
     const { port } = probe.address() as AddressInfo
@@ -42,7 +42,7 @@ export const layer: Layer.Layer<Site | TestIssuer.TestIssuer> = Layer.unwrap(
       Layer.merge(Layer.succeed(Site, { demo, origin }))
     )
   })
-).pipe(Layer.provideMerge(TestIssuer.layer(MemoryStorage.layer)), Layer.orDie)
+).pipe(Layer.provideMerge(TestIssuer.layer(MemoryStorage.layer)), Layer.provide(Logger.layer([])), Layer.orDie)
 
 /** A browser that visits everything. */
 export const browser = () => new TestBrowser(() => false)
