@@ -143,8 +143,8 @@ export const layer = (options: Options) => {
     )
 
   return HttpRouter.addAll([
-    ...(settings.path === "" ? [] : pages("", { GET: showHome })),
-    ...pages("/", { GET: settings.path === "" ? showHome : () => Effect.succeed(goHome) }),
+    // The router takes a slash at the end as none.
+    ...pages("/", { GET: showHome }),
     ...pages("/sign-in", {
       GET: (request) => Effect.flatMap(readQuery(request), (query) => signIn(request, query)),
       POST: postSignIn
