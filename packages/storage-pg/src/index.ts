@@ -14,3 +14,10 @@ export * as TokenStorePg from "./TokenStorePg.ts"
 export * as ConsentStorePg from "./ConsentStorePg.ts"
 export * as InteractionStorePg from "./InteractionStorePg.ts"
 export * as AuthorizationCodeStorePg from "./AuthorizationCodeStorePg.ts"
+
+// What is inside the namespaces once more under a name of its own, so that TypeScript can write the declarations of a
+// program that needs it (TS2883).
+export type { SchemaNameInvalid } from "./Connection.ts"
+export type { EmbeddedPostgresAlreadyRunning, EmbeddedPostgresError } from "./EmbeddedPostgres.ts"
+export type { SchemaMissing } from "./Migrations.ts"
+export type { Ports } from "./PostgresStorage.ts"
