@@ -1,0 +1,44 @@
+/** What the `key` commands share. */
+import type { SigningKey } from "@lockspire/core"
+import { SigningKeyStore } from "@lockspire/core"
+import { NodeCrypto } from "@lockspire/http/node"
+import { Console, Effect, Layer, Option, type Redacted } from "effect"
+import * as DataDirectory from "./DataDirectory.ts"
+import * as Database from "./Database.ts"
+import * as flags from "./flags.ts"
+import * as KeyEncryptionKeys from "./KeyEncryptionKeys.ts"
+import { checkIssuer } from "./Server.ts"
+
+export const config = { ...flags.database, issuer: flags.issuer }
+
+export interface Input extends Database.Where {
+  readonly issuer: Option.Option<string>
+}
+
+/** The issuer as it was given; else the one that `dev` served last on this data. */
+export const issuerOf = Effect.fnUntraced(function* ({ databaseUrl, dataDir, issuer }: Input) {
+  const remembered = Option.isSome(databaseUrl) ? undefined : DataDirectory.rememberedIssuer(dataDir)
+  const identifier = Option.getOrElse(issuer, () => remembered ?? "http://localhost:3000")
+  return (yield* checkIssuer(identifier)).identifier
+})
+
+type Key = Redacted.Redacted<Uint8Array>
+
+/** Storage that is migrated, and the key-encryption keys. */
+export const services = Effect.fnUntraced(function* (input: Input, key: Key, previous: Option.Option<Key>) {
+  const database = yield* Database.existing(input)
+  yield* Effect.provide(Database.mustBeMigrated(database), Database.connection(database))
+  return Layer.mergeAll(Database.storage(database), KeyEncryptionKeys.layer(key, previous), NodeCrypto.layer)
+})
+
+/** The key-encryption key that is in use now. */
+export const currentKey = ({ databaseUrl, dataDir }: Input) =>
+  Option.isSome(databaseUrl)
+    ? KeyEncryptionKeys.currentMust
+    : Effect.provide(KeyEncryptionKeys.currentOrOf(dataDir), NodeCrypto.layer)
+
+/** The issuer's keys as they are now. */
+export const print = Effect.fnUntraced(function* (issuer: string) {
+  const keys: ReadonlyArray<SigningKey.SigningKey> = yield* (yield* SigningKeyStore).list(issuer)
+  for (const key of keys) yield* Console.log(`${key._tag.padEnd(9)}${key.algorithm}  ${key.kid}`)
+})

@@ -1,0 +1,45 @@
+/** The parts put together: storage outermost, then the server's services, then the routes, then the socket. */
+import { AuthorizationServer, type HostResolver, Issuer, type MemoryStorage } from "@lockspire/core"
+import { ProtocolRoutes } from "@lockspire/http"
+import { NodeCrypto } from "@lockspire/http/node"
+import { Effect, Layer, Option, type Redacted } from "effect"
+import { HttpRouter } from "effect/http"
+import { type CommandFailed, failed } from "./CommandFailed.ts"
+import * as Listener from "./Listener.ts"
+
+type Key = Redacted.Redacted<Uint8Array>
+
+/** Every issuer of a list, or one sentence for each that cannot be one. */
+export const checkIssuer = (identifier: string): Effect.Effect<Issuer.Issuer, CommandFailed> =>
+  Effect.mapError(Issuer.make(identifier), (error) => failed(error.message))
+
+/** The services of every pipeline, over a storage; signing keys are made on the first start. */
+export const services = <E, R>(
+  storage: Layer.Layer<MemoryStorage.Ports, E, R>,
+  issuers: readonly [string, ...ReadonlyArray<string>],
+  keyEncryptionKey: Key,
+  previousKey: Option.Option<Key>
+) =>
+  AuthorizationServer.layer({
+    issuers,
+    keyEncryptionKey,
+    previousKeyEncryptionKeys: Option.toArray(previousKey),
+    crypto: NodeCrypto.layer
+  }).pipe(
+    Layer.catchTag("IssuerInvalid", (error) => Layer.effectContext(Effect.fail(failed(error.message)))),
+    Layer.provideMerge(storage)
+  )
+
+/**
+ * Serves the protocol and `routes` until the scope closes. Everything they need is built before: a request that reaches
+ * a socket without routes is never answered.
+ */
+export const serve = <E, R, E2, R2>(
+  routes: Layer.Layer<never, E, R>,
+  host: Layer.Layer<HostResolver, E2, R2>,
+  listen: Listener.Options
+) =>
+  HttpRouter.serve(Layer.provide(Layer.merge(ProtocolRoutes.layer, routes), host), {
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(Layer.provide(Listener.layer(listen)))

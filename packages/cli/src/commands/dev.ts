@@ -1,0 +1,125 @@
+/** `lockspire dev`: everything at once on this machine, with people and a client to try it with. */
+import { applySeed, type Seed } from "@lockspire/admin"
+import { AuditEvents, type Issuer } from "@lockspire/core"
+import { HostLive, HostOptions, HostRoutes, defaults as hostDefaults } from "@lockspire/example-host"
+import { RelyingParty } from "@lockspire/example-relying-party"
+import { NodeCrypto } from "@lockspire/http/node"
+import { Console, Effect, Layer, Option, type Redacted } from "effect"
+import { Command } from "effect/cli"
+import * as DataDirectory from "../DataDirectory.ts"
+import * as Database from "../Database.ts"
+import * as Demo from "../demo.ts"
+import * as flags from "../flags.ts"
+import * as KeyEncryptionKeys from "../KeyEncryptionKeys.ts"
+import * as Listener from "../Listener.ts"
+import * as SeedFile from "../SeedFile.ts"
+import * as Server from "../Server.ts"
+import { welcome } from "../welcome.ts"
+
+const config = {
+  ...flags.database,
+  host: flags.textOr("host", "localhost", "Address to listen on, loopback by default"),
+  port: flags.port,
+  issuer: flags.text("issuer", "The issuer identifier, http://localhost:<port> by default"),
+  memory: flags.flag("memory", "Keep everything in memory, write nothing to disk"),
+  seed: flags.text("seed", "A seed file with accounts and clients of one's own"),
+  tlsCert: flags.tlsCert,
+  tlsKey: flags.tlsKey,
+  egressAllow: flags.texts("egress-allow", "Lets the server fetch from this host although it is not public")
+}
+
+type Config = Command.Command.Config.Infer<typeof config>
+
+/** The storage that the flags ask for, ready: started, migrated. */
+const storageOf = Effect.fnUntraced(function* ({ databaseUrl, dataDir, memory, schema }: Config) {
+  if (memory) return Database.memory
+  const database: Database.Database = Option.isSome(databaseUrl)
+    ? Database.ofUrl(databaseUrl.value, schema)
+    : { url: yield* DataDirectory.startPostgres(dataDir), schema }
+  yield* Effect.provide(Database.migrate(database), Database.connection(database))
+  return Database.storage(database)
+})
+
+const keyOf = ({ dataDir, memory }: Config) =>
+  memory
+    ? Effect.flatMap(
+        KeyEncryptionKeys.current,
+        Option.match({ onNone: () => KeyEncryptionKeys.forgotten, onSome: (key) => Effect.succeed(key) })
+      )
+    : KeyEncryptionKeys.currentOrOf(dataDir)
+
+const describe = ({ databaseUrl, dataDir, memory }: Config) =>
+  memory
+    ? "in memory, gone when this stops"
+    : Option.isSome(databaseUrl)
+      ? "PostgreSQL at --database-url"
+      : `PostgreSQL in ${dataDir}, kept for the next start`
+
+const seeded = Effect.fnUntraced(function* (issuer: Issuer.Issuer, demo: Seed, own: Seed) {
+  const actor = AuditEvents.operator("lockspire dev")
+  yield* applySeed(issuer.identifier, Demo.without(demo, own), actor)
+  return yield* applySeed(issuer.identifier, own, actor)
+}, Effect.mapError(SeedFile.invalid))
+
+const run = Effect.fnUntraced(function* (input: Config) {
+  const tls = yield* Listener.readTls(input.tlsCert, input.tlsKey)
+  const port = yield* Listener.resolvePort(input.port)
+  const identifier = Option.getOrElse(input.issuer, () => `${tls === undefined ? "http" : "https"}://localhost:${port}`)
+  const issuer = yield* Server.checkIssuer(identifier)
+  const demoUrl = `${new URL(identifier).origin}/demo`
+  const own = yield* Option.match(input.seed, {
+    onNone: () => Effect.succeed({ seed: {}, warnings: [] }),
+    onSome: SeedFile.read
+  })
+  if (tls !== undefined) yield* Listener.trust(tls)
+  for (const host of input.egressAllow) {
+    yield* Effect.logWarning(`DANGER: the outbound guard is open for ${host} (--egress-allow)`)
+  }
+  const key = yield* Effect.provide(keyOf(input), NodeCrypto.layer)
+  const storage = yield* storageOf(input)
+  const services = yield* Layer.build(Server.services(storage, [identifier], key, yield* KeyEncryptionKeys.previous))
+  const { apiSecret, applied } = yield* Effect.gen(function* () {
+    yield* KeyEncryptionKeys.mustOpen(identifier)
+    const apiSecret = yield* Demo.apiSecret(key)
+    return { apiSecret, applied: yield* seeded(issuer, Demo.seed(demoUrl, apiSecret), own.seed) }
+  }).pipe(Effect.provideContext(services))
+  if (!input.memory && Option.isNone(input.databaseUrl)) {
+    yield* DataDirectory.rememberIssuer(input.dataDir, identifier)
+  }
+  yield* Layer.build(
+    Server.serve(routes(identifier, demoUrl, apiSecret), HostLive, { host: input.host, port, tls }).pipe(
+      Layer.provide(Layer.succeedContext(services))
+    )
+  )
+  yield* Console.log(
+    welcome({
+      issuer: identifier,
+      demoUrl,
+      storage: describe(input),
+      hasDemoAccounts: Demo.without(Demo.seed(demoUrl, apiSecret), own.seed).accounts?.length === Demo.accounts.length
+    })
+  )
+  yield* SeedFile.report(applied)
+  return yield* Effect.never
+}, Effect.scoped)
+
+const routes = (issuer: string, demoUrl: string, apiSecret: Redacted.Redacted) =>
+  Layer.merge(
+    HostRoutes.layer,
+    RelyingParty.layer({
+      issuer,
+      baseUrl: demoUrl,
+      clientId: Demo.clientId,
+      apiClientId: Demo.apiClientId,
+      apiClientSecret: apiSecret
+    })
+  ).pipe(
+    Layer.provide(Layer.succeed(HostOptions, { ...hostDefaults, links: [{ href: demoUrl, text: "Demo application" }] }))
+  )
+
+export const dev = Command.make("dev", config, run).pipe(
+  Command.withDescription(
+    "Start a server with its own PostgreSQL, demo accounts and a demo client on http://localhost:3000. For development."
+  ),
+  Command.withShortDescription("Start a server for development, with a demo")
+)

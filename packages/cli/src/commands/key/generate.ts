@@ -1,0 +1,27 @@
+import { ManageKeys, Metadata } from "@lockspire/core"
+import { Effect } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as KeyEncryptionKeys from "../../KeyEncryptionKeys.ts"
+import * as Keys from "../../Keys.ts"
+import { operator } from "../../operator.ts"
+
+const config = {
+  ...Keys.config,
+  algorithm: Flag.Literals("algorithm", Metadata.SigningAlgorithm.literals).pipe(
+    Flag.withDescription("The algorithm of the new key")
+  )
+}
+
+export const generate = Command.make(
+  "generate",
+  config,
+  Effect.fnUntraced(function* ({ algorithm, ...input }) {
+    const issuer = yield* Keys.issuerOf(input)
+    const services = yield* Keys.services(input, yield* Keys.currentKey(input), yield* KeyEncryptionKeys.previous)
+    yield* Effect.gen(function* () {
+      yield* KeyEncryptionKeys.mustOpen(issuer)
+      yield* ManageKeys.generate(issuer, algorithm, yield* operator)
+      yield* Keys.print(issuer)
+    }).pipe(Effect.provide(services))
+  }, Effect.scoped)
+).pipe(Command.withDescription("Add a signing key, published now and used after the next rotation"))

@@ -1,0 +1,39 @@
+import { ManageKeys, Metadata, SigningKeyStore } from "@lockspire/core"
+import { Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as KeyEncryptionKeys from "../../KeyEncryptionKeys.ts"
+import * as Keys from "../../Keys.ts"
+import { operator } from "../../operator.ts"
+
+const config = {
+  ...Keys.config,
+  algorithm: Flag.Literals("algorithm", Metadata.SigningAlgorithm.literals).pipe(
+    Flag.optional,
+    Flag.withDescription("Only the keys of this algorithm; all of them unless given")
+  )
+}
+
+export const rotate = Command.make(
+  "rotate",
+  config,
+  Effect.fnUntraced(function* ({ algorithm, ...input }) {
+    const issuer = yield* Keys.issuerOf(input)
+    const services = yield* Keys.services(input, yield* Keys.currentKey(input), yield* KeyEncryptionKeys.previous)
+    yield* Effect.gen(function* () {
+      yield* KeyEncryptionKeys.mustOpen(issuer)
+      const keys = yield* (yield* SigningKeyStore).list(issuer)
+      const inUse = new Set(keys.map((key) => key.algorithm))
+      const algorithms = Option.match(algorithm, {
+        onNone: () => (inUse.size === 0 ? ManageKeys.defaultAlgorithms : [...inUse]),
+        onSome: (one) => [one]
+      })
+      const actor = yield* operator
+      yield* Effect.forEach(algorithms, (one) => ManageKeys.rotate(issuer, one, actor))
+      yield* Keys.print(issuer)
+    }).pipe(Effect.provide(services))
+  }, Effect.scoped)
+).pipe(
+  Command.withDescription(
+    "Sign with the published next key from now on; the one before it still verifies what it signed"
+  )
+)

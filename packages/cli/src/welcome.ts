@@ -1,0 +1,44 @@
+/** What `lockspire dev` says when it is ready. */
+import * as Demo from "./demo.ts"
+
+export interface Facts {
+  readonly issuer: string
+  readonly demoUrl: string
+  readonly storage: string
+  /** Whether the demo's own account and client are there, and not the developer's under the same names. */
+  readonly hasDemoAccounts: boolean
+}
+
+const isPlain = () => !process.stdout.isTTY || (process.env.NO_COLOR ?? "") !== ""
+
+const styled = (code: number) => (text: string) => (isPlain() ? text : `\u001b[${code}m${text}\u001b[0m`)
+const bold = styled(1)
+const dim = styled(2)
+const underlined = styled(4)
+
+export const welcome = ({ demoUrl, hasDemoAccounts, issuer, storage }: Facts): string => {
+  const row = (label: string, value: string) => `  ${dim(label.padEnd(13))}${value}`
+  return [
+    "",
+    `  ${bold("Lockspire")} is running at ${underlined(issuer)}`,
+    "",
+    row("Demo", underlined(demoUrl)),
+    row("Your apps", underlined(`${issuer}/apps`)),
+    row("Discovery", underlined(`${issuer}/.well-known/openid-configuration`)),
+    "",
+    ...(hasDemoAccounts
+      ? [
+          row(
+            "Sign in as",
+            Demo.accounts.map(({ password, username }) => `${bold(username)} (password ${bold(password)})`).join(", ")
+          )
+        ]
+      : []),
+    row("Client", `${bold(Demo.clientId)}, public, redirect URI ${demoUrl}/callback`),
+    row("Your own", "lockspire dev --seed my.json (seed.example.json shows how)"),
+    row("Storage", storage),
+    "",
+    `  ${dim("Ctrl-C stops it.")}`,
+    ""
+  ].join("\n")
+}
