@@ -8,6 +8,7 @@ import { ClientStore } from "./client/ClientStore.ts"
 import { ConsentStore } from "./consent/ConsentStore.ts"
 import { PolicyStore } from "./issuer/Policy.ts"
 import { SigningKeyStore } from "./key/SigningKeyStore.ts"
+import { ReplayStore } from "./replay/ReplayStore.ts"
 import { ResourceStore } from "./resource/ResourceStore.ts"
 import * as Transaction from "./storage/Transaction.ts"
 import { TokenStore } from "./token/TokenStore.ts"
@@ -32,6 +33,7 @@ export type Ports =
   | ConsentStore
   | InteractionStore
   | PolicyStore
+  | ReplayStore
   | ResourceStore
   | SigningKeyStore
   | TokenStore
@@ -47,6 +49,7 @@ export const layer: Layer.Layer<Ports> = tokens.pipe(
       ConsentStore.layerMemory,
       InteractionStore.layerMemory,
       PolicyStore.layerMemory,
+      ReplayStore.layerMemory,
       ResourceStore.layerMemory,
       SigningKeyStore.layerMemory
     )

@@ -59,4 +59,34 @@ export * as Retention from "./retention/records.ts"
 export * as Prune from "./retention/prune.ts"
 export * as MemoryStorage from "./MemoryStorage.ts"
 export * as AuthorizationServer from "./AuthorizationServer.ts"
+
+// Services and errors inside the namespaces above, by a name of their own: the types that TypeScript infers for a host's
+// layers must be able to name them.
 export type { Crypto as CryptoService } from "./crypto/Crypto.ts"
+export type { Egress as EgressService, EgressRefused } from "./egress/Egress.ts"
+export type { AuditLog as AuditLogService } from "./audit/AuditLog.ts"
+export type { CurrentIssuer, IssuerInvalid, Issuers } from "./issuer/Issuer.ts"
+export type { Policies, PolicyStore } from "./issuer/Policy.ts"
+export type {
+  AccessDenied,
+  ConsentRequired,
+  InsufficientScope,
+  InvalidClient,
+  InvalidGrant,
+  InvalidRequest,
+  InvalidScope,
+  InvalidTarget,
+  InvalidToken,
+  LoginRequired,
+  RegistrationNotSupported,
+  RequestNotSupported,
+  RequestUriNotSupported,
+  TokenMissing,
+  UnauthorizedClient,
+  UnmetAuthenticationRequirements,
+  UnsupportedGrantType,
+  UnsupportedResponseType
+} from "./oauth/OAuthError.ts"
+export type { PageRefusal, RedirectRefusal } from "./authorization-request/validate.ts"
+export type { Ports as StoragePorts } from "./MemoryStorage.ts"
+export type { Ports } from "./MemoryStorage.ts"

@@ -1,17 +1,5 @@
 /** Every port of core on PostgreSQL, in one layer. */
-import type {
-  AccountStore,
-  AuditLog,
-  AuthorizationCodeStore,
-  ClientStore,
-  ConsentStore,
-  InteractionStore,
-  Policy,
-  ResourceStore,
-  SigningKeyStore,
-  TokenStore,
-  Transaction
-} from "@lockspire/core"
+import type { Ports } from "@lockspire/core"
 import type { PgClient } from "@effect/sql-pg"
 import { Layer } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
@@ -23,23 +11,11 @@ import * as Connection from "./Connection.ts"
 import * as ConsentStorePg from "./ConsentStorePg.ts"
 import * as InteractionStorePg from "./InteractionStorePg.ts"
 import * as PolicyStorePg from "./PolicyStorePg.ts"
+import * as ReplayStorePg from "./ReplayStorePg.ts"
 import * as ResourceStorePg from "./ResourceStorePg.ts"
 import * as SigningKeyStorePg from "./SigningKeyStorePg.ts"
 import * as TokenStorePg from "./TokenStorePg.ts"
 import * as TransactionPg from "./TransactionPg.ts"
-
-export type Ports =
-  | Transaction
-  | AccountStore
-  | AuditLog.AuditLog
-  | Policy.PolicyStore
-  | SigningKeyStore
-  | ResourceStore
-  | ClientStore
-  | TokenStore
-  | ConsentStore
-  | InteractionStore
-  | AuthorizationCodeStore
 
 /** All ports over the `SqlClient` of the host. Its schema has to be migrated: see `Migrations`. */
 export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.mergeAll(
@@ -48,6 +24,7 @@ export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.merge
   AuditLogPg.layer,
   PolicyStorePg.layer,
   SigningKeyStorePg.layer,
+  ReplayStorePg.layer,
   ResourceStorePg.layer,
   ClientStorePg.layer,
   TokenStorePg.layer,

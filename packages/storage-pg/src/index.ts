@@ -8,6 +8,7 @@ export * as AccountStorePg from "./AccountStorePg.ts"
 export * as AuditLogPg from "./AuditLogPg.ts"
 export * as PolicyStorePg from "./PolicyStorePg.ts"
 export * as SigningKeyStorePg from "./SigningKeyStorePg.ts"
+export * as ReplayStorePg from "./ReplayStorePg.ts"
 export * as ResourceStorePg from "./ResourceStorePg.ts"
 export * as ClientStorePg from "./ClientStorePg.ts"
 export * as TokenStorePg from "./TokenStorePg.ts"
@@ -17,7 +18,6 @@ export * as AuthorizationCodeStorePg from "./AuthorizationCodeStorePg.ts"
 
 // What is inside the namespaces once more under a name of its own, so that TypeScript can write the declarations of a
 // program that needs it (TS2883).
-export type { SchemaNameInvalid } from "./Connection.ts"
 export type { EmbeddedPostgresAlreadyRunning, EmbeddedPostgresError } from "./EmbeddedPostgres.ts"
 export type { SchemaMissing } from "./Migrations.ts"
-export type { Ports } from "./PostgresStorage.ts"
+export type { SchemaNameInvalid } from "./Connection.ts"

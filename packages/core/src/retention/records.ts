@@ -7,6 +7,7 @@ import { InteractionStore } from "../authorize/InteractionStore.ts"
 import { ConsentStore } from "../consent/ConsentStore.ts"
 import { defaults } from "../issuer/Policy.ts"
 import { SigningKeyStore } from "../key/SigningKeyStore.ts"
+import { ReplayStore } from "../replay/ReplayStore.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
 const hour = 3600
@@ -61,6 +62,12 @@ export const pruned = [
     keptFor: 2 * day,
     because: "it outlives its codes and tokens, which name it",
     prune: (before, limit) => TokenStore.use((store) => store.pruneGrants(before, limit))
+  }),
+  retention({
+    tables: ["replays"],
+    keptFor: 0,
+    because: "a value that has expired is refused for that alone",
+    prune: (before, limit) => ReplayStore.use((store) => store.prune(before, limit))
   }),
   retention({
     tables: ["consents"],

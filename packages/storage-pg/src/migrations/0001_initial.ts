@@ -232,4 +232,17 @@ const authorization = Effect.gen(function* () {
   yield* sql`CREATE INDEX authorization_codes_expires_at ON authorization_codes (expires_at)`
 })
 
-export default Effect.all([people, operation, registration, tokens, authorization], { discard: true })
+const replay = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    CREATE TABLE replays (
+      issuer text NOT NULL,
+      purpose text NOT NULL,
+      value_hash text NOT NULL,
+      until timestamptz NOT NULL,
+      PRIMARY KEY (issuer, purpose, value_hash)
+    )`
+  yield* sql`CREATE INDEX replays_until ON replays (until)`
+})
+
+export default Effect.all([people, operation, registration, tokens, authorization, replay], { discard: true })

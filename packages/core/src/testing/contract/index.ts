@@ -1,16 +1,6 @@
 /** The contract of every port as a suite that each of its layers runs: in memory, on PostgreSQL, and a host's own. */
 import type { Layer } from "effect"
-import type { AccountStore } from "../../account/AccountStore.ts"
-import type { AuditLog } from "../../audit/AuditLog.ts"
-import type { AuthorizationCodeStore } from "../../authorize/AuthorizationCodeStore.ts"
-import type { InteractionStore } from "../../authorize/InteractionStore.ts"
-import type { ClientStore } from "../../client/ClientStore.ts"
-import type { ConsentStore } from "../../consent/ConsentStore.ts"
-import type { PolicyStore } from "../../issuer/Policy.ts"
-import type { SigningKeyStore } from "../../key/SigningKeyStore.ts"
-import type { ResourceStore } from "../../resource/ResourceStore.ts"
-import type { Transaction } from "../../storage/Transaction.ts"
-import type { TokenStore } from "../../token/TokenStore.ts"
+import type { Ports } from "../../MemoryStorage.ts"
 import * as AccountStoreContract from "./AccountStore.ts"
 import * as AuditLogContract from "./AuditLog.ts"
 import * as AuthorizationCodeStoreContract from "./AuthorizationCodeStore.ts"
@@ -18,6 +8,7 @@ import * as ClientStoreContract from "./ClientStore.ts"
 import * as ConsentStoreContract from "./ConsentStore.ts"
 import * as InteractionStoreContract from "./InteractionStore.ts"
 import * as PolicyStoreContract from "./PolicyStore.ts"
+import * as ReplayStoreContract from "./ReplayStore.ts"
 import * as ResourceStoreContract from "./ResourceStore.ts"
 import * as SigningKeyStoreContract from "./SigningKeyStore.ts"
 import * as TokenStoreContract from "./TokenStore.ts"
@@ -31,24 +22,14 @@ export {
   ConsentStoreContract,
   InteractionStoreContract,
   PolicyStoreContract,
+  ReplayStoreContract,
   ResourceStoreContract,
   SigningKeyStoreContract,
   TokenStoreContract,
   TransactionContract
 }
 
-export type Ports =
-  | AccountStore
-  | AuditLog
-  | AuthorizationCodeStore
-  | ClientStore
-  | ConsentStore
-  | InteractionStore
-  | PolicyStore
-  | ResourceStore
-  | SigningKeyStore
-  | TokenStore
-  | Transaction
+export type { Ports }
 
 /** Runs every contract on a storage that has every port; each suite builds the layer for itself. */
 export const allSuites = <E>(name: string, storage: Layer.Layer<Ports, E>) => {
@@ -57,6 +38,7 @@ export const allSuites = <E>(name: string, storage: Layer.Layer<Ports, E>) => {
   AuditLogContract.suite(name, storage)
   PolicyStoreContract.suite(name, storage)
   SigningKeyStoreContract.suite(name, storage)
+  ReplayStoreContract.suite(name, storage)
   ResourceStoreContract.suite(name, storage)
   ClientStoreContract.suite(name, storage)
   TokenStoreContract.suite(name, storage)

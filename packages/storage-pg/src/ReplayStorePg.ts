@@ -1,0 +1,19 @@
+/** Values that may be seen once. The primary key decides who was first, on whichever node. */
+import { ReplayStore } from "@lockspire/core"
+import { Effect, Layer } from "effect"
+import { client, prune, toDate, wrote } from "./statement.ts"
+
+export const layer = Layer.effect(
+  ReplayStore,
+  Effect.map(client, (sql) =>
+    ReplayStore.of({
+      first: (issuer, purpose, valueHash, until) =>
+        wrote(sql`
+          INSERT INTO replays (issuer, purpose, value_hash, until)
+          VALUES (${issuer}, ${purpose}, ${valueHash}, ${toDate(until)})
+          ON CONFLICT (issuer, purpose, value_hash) DO NOTHING
+          RETURNING 1`),
+      prune: (before, limit) => prune(sql, "replays", sql`until < ${toDate(before)}`, limit)
+    })
+  )
+)
