@@ -12,6 +12,7 @@ import * as Browser from "./server/browser.ts"
 import * as Clients from "./server/clients.ts"
 import * as Documents from "./server/documents.ts"
 import * as Resources from "./server/resources.ts"
+import { pathnameOf } from "./wire/edge.ts"
 import { preflight } from "./wire/response.ts"
 
 /** The methods of every path below an issuer; those that scripts of other origins may call answer preflights too. */
@@ -66,8 +67,7 @@ const allowOf = (methods: ReadonlyArray<string>, crossOrigin: boolean) =>
   [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), ...(crossOrigin ? ["OPTIONS"] : [])].join(", ")
 
 /** What a path of ours allows; undefined for a path that is not ours. */
-const allowedAt = (paths: ReadonlyArray<string>, url: string): string | undefined => {
-  const pathname = url.replace(/^https?:\/\/[^/]*/, "").replace(/[?#].*$/s, "")
+const allowedAt = (paths: ReadonlyArray<string>, pathname: string): string | undefined => {
   for (const path of paths) {
     if (Documents.rootDocuments(path).some((location) => location === pathname)) return allowOf(["GET"], false)
     if (!pathname.startsWith(path)) continue
@@ -83,7 +83,7 @@ const methodNotAllowed = (paths: ReadonlyArray<string>) =>
     (httpEffect) =>
       HttpEffect.withPreResponseHandler(httpEffect, (request, response) => {
         if (response.status !== 404 || response.body._tag !== "Empty") return Effect.succeed(response)
-        const allow = allowedAt(paths, request.originalUrl)
+        const allow = allowedAt(paths, pathnameOf(request))
         if (allow === undefined || allow.split(", ").includes(request.method)) return Effect.succeed(response)
         return Effect.succeed(
           HttpServerResponse.jsonUnsafe(
