@@ -26,9 +26,9 @@ export const get = Effect.fnUntraced(function* (request: HttpServerRequest.HttpS
             <a class="button" href="${path}/sign-in">Sign in</a>
             ${options.signUp ? html`<a class="button quiet" href="${path}/sign-up">Create an account</a>` : undefined}
           </div>`
-      : html`<h1><bdi>${nameOf(person.account)}</bdi></h1>
+      : html`<h1>Your account</h1>
           <p class="lead">
-            You are signed in as <strong><bdi>${Pages.plainText(person.account.username)}</bdi></strong
+            You are signed in as <strong><bdi>${nameOf(person.account)}</bdi></strong
             >.
           </p>
           <div class="actions">

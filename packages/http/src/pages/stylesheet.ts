@@ -22,10 +22,11 @@ main{width:100%;max-width:30rem;margin:0 auto;padding:1.75rem 1.25rem;background
 border:solid var(--line);border-width:1px 0}
 @media (min-width:34rem){main{width:calc(100% - 2.5rem);max-width:27.5rem;padding:2rem 2.25rem 2.25rem;border:1px solid var(--line);
 border-radius:16px;box-shadow:var(--shadow)}body>header{margin-top:auto;padding-top:2rem}}
-.wide main,.wide>header,.wide>footer{max-width:44rem}
+.wide main{max-width:44rem}.wide>header,.wide>footer{max-width:46.5rem}
 h1{margin:0 0 .5rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.02em;font-weight:680;text-wrap:balance}
 h2{margin:1.75rem 0 .5rem;font-size:1rem;line-height:1.4;font-weight:650}
 p{margin:0 0 1rem}p:last-child,main>:last-child{margin-bottom:0!important}h1+.notice{margin-top:1rem}
+ul{margin:.25rem 0 1rem;padding-left:1.25rem}
 .lead,.hint,.muted{color:var(--muted)}.hint{font-size:.875rem;line-height:1.45}
 .lead{margin-bottom:1.5rem}.lead strong{color:var(--text)}
 a{color:var(--accent);text-underline-offset:.18em;text-decoration-thickness:1px}a:hover{color:var(--accent-strong)}
@@ -58,7 +59,7 @@ button:hover,.button:hover{background:var(--accent-strong);border-color:var(--ac
 .danger:hover{background:var(--danger-tint);border-color:var(--danger);color:var(--danger)}
 .account{width:100%;justify-content:space-between;gap:1rem;text-align:left;border:0;border-radius:0;background:transparent;
 color:var(--text);min-height:3.5rem;padding:.75rem .875rem}
-.account:hover{background:var(--tint);color:var(--text)}.account .hint{display:block;font-weight:400}
+.choices>.account+.account{border-top:1px solid var(--line)}.account:hover{background:var(--tint);color:var(--text)}.account .hint{display:block;font-weight:400}
 .notice{margin:0 0 1.25rem;padding:.75rem .875rem;border-radius:var(--radius);background:var(--tint)}
 .notice.bad{background:var(--danger-tint);color:var(--danger)}.notice.good{background:var(--ok-tint);color:var(--ok)}
 .after{margin:1.5rem 0 0;padding-top:1.25rem;border-top:1px solid var(--line);font-size:.9375rem}
