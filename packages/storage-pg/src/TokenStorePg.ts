@@ -6,7 +6,7 @@
  */
 import { TokenStore } from "@lockspire/core"
 import { Effect, Layer } from "effect"
-import { all, client, count, done, first, prune, toDate, wrote } from "./statement.ts"
+import { all, client, count, done, first, prune, toDate, toJson, wrote } from "./statement.ts"
 import {
   type AccessTokenRow,
   fromGrant,
@@ -24,7 +24,8 @@ const refreshColumns = `
   tokens.sealed_response`
 
 const accessColumns = `
-  grants.*, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.audience,
+  grants.*, tokens.issuer AS token_issuer, tokens.grant_id AS token_grant_id, tokens.subject AS token_subject,
+  tokens.actor, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.audience,
   tokens.issued_at, tokens.expires_at AS token_expires_at, tokens.revoked_at AS token_revoked_at,
   coalesce(clients.disabled, true) AS client_disabled`
 
@@ -33,6 +34,9 @@ export const layer = Layer.effect(
   Effect.map(client, (sql) => {
     const refresh = sql.literal(refreshColumns)
     const access = sql.literal(accessColumns)
+    const accessInsert = sql.literal(
+      "issuer, grant_id, token_hash, client_id, subject, actor, scope, audience, issued_at, expires_at"
+    )
 
     return TokenStore.of({
       insertGrant: (grant) => done(sql`INSERT INTO grants ${sql.insert(fromGrant(grant))}`),
@@ -66,23 +70,35 @@ export const layer = Layer.effect(
           (row) => row.grant_id
         ),
 
-      insertAccessToken: (token) =>
-        wrote(sql`
-          INSERT INTO access_tokens
-            (issuer, grant_id, token_hash, client_id, scope, audience, issued_at, expires_at)
-          SELECT issuer, grant_id, ${token.tokenHash}, ${token.clientId}, ${token.scope}, ${token.audience},
-            ${toDate(token.issuedAt)}, ${toDate(token.expiresAt)}
-          FROM grants WHERE issuer = ${token.issuer} AND grant_id = ${token.grantId} AND revoked_at IS NULL
-          FOR SHARE
-          RETURNING 1`),
+      insertAccessToken: (token) => {
+        const { grantId, issuer } = token
+        const values = sql`
+          ${token.tokenHash}, ${token.clientId}, ${token.subject}, ${toJson(token.actor)}::json, ${token.scope}::text[],
+          ${token.audience}::text[], ${toDate(token.issuedAt)}::timestamptz, ${toDate(token.expiresAt)}::timestamptz`
+        return wrote(
+          grantId === undefined
+            ? sql`INSERT INTO access_tokens (${accessInsert}) VALUES (${issuer}, NULL, ${values}) RETURNING 1`
+            : sql`
+                INSERT INTO access_tokens (${accessInsert})
+                SELECT issuer, grant_id, ${values}
+                FROM grants WHERE issuer = ${issuer} AND grant_id = ${grantId} AND revoked_at IS NULL
+                FOR SHARE
+                RETURNING 1`
+        )
+      },
       findAccessToken: (issuer, tokenHash) =>
         first(
           sql<AccessTokenRow>`
             SELECT ${access} FROM access_tokens tokens
-            JOIN grants ON grants.issuer = tokens.issuer AND grants.grant_id = tokens.grant_id
+            LEFT JOIN grants ON grants.issuer = tokens.issuer AND grants.grant_id = tokens.grant_id
             LEFT JOIN clients ON clients.issuer = tokens.issuer AND clients.client_id = tokens.client_id
-            WHERE tokens.issuer = ${issuer} AND tokens.token_hash = ${tokenHash}`,
-          (row) => ({ token: toAccessToken(row), grant: toGrant(row), clientDisabled: row.client_disabled })
+            WHERE tokens.issuer = ${issuer} AND tokens.token_hash = ${tokenHash}
+              AND (tokens.grant_id IS NULL OR grants.grant_id IS NOT NULL)`,
+          (row) => ({
+            token: toAccessToken(row),
+            grant: row.token_grant_id === null ? undefined : toGrant(row),
+            clientDisabled: row.client_disabled
+          })
         ),
       revokeAccessToken: (issuer, tokenHash, clientId, at) =>
         wrote(sql`

@@ -42,6 +42,9 @@ export const prune = (
 /** PostgreSQL's `text` has no NUL: nothing that contains one was ever stored, and asking for it would be an error. */
 export const cannotBeStored = (text: string): boolean => text.includes("\0")
 
+/** A JSON parameter: the driver takes it as text. */
+export const toJson = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
+
 export const toDate = DateTime.toDateUtc
 export const fromDate = (date: Date): DateTime.Utc => DateTime.makeUnsafe(date)
 export const orUndefined = <A>(value: A | null): A | undefined => (value === null ? undefined : value)

@@ -78,7 +78,12 @@ interface JoinedTokenRow extends GrantRow {
   readonly token_expires_at: Date
 }
 
+/** The grant's columns are null for a token that has none. */
 export interface AccessTokenRow extends JoinedTokenRow {
+  readonly token_issuer: string
+  readonly token_grant_id: string | null
+  readonly token_subject: string
+  readonly actor: Schema.Json
   readonly audience: ReadonlyArray<string>
   readonly token_revoked_at: Date | null
   readonly client_disabled: boolean
@@ -102,7 +107,14 @@ const toToken = (row: JoinedTokenRow) => ({
 })
 
 export const toAccessToken = (row: AccessTokenRow): Token.AccessToken => {
-  const token = { ...toToken(row), audience: row.audience }
+  const token = {
+    ...toToken(row),
+    issuer: row.token_issuer,
+    grantId: orUndefined(row.token_grant_id),
+    subject: row.token_subject,
+    actor: row.actor === null ? undefined : row.actor,
+    audience: row.audience
+  }
   return row.token_revoked_at === null
     ? { _tag: "Live", ...token }
     : { _tag: "Revoked", ...token, revokedAt: fromDate(row.token_revoked_at) }

@@ -70,14 +70,14 @@ export const introspect = Effect.fnUntraced(function* (parameters: Parameters, c
   const access = Option.getOrUndefined(yield* tokens.findAccessToken(issuer, tokenHash))
   if (access !== undefined) {
     const { clientDisabled, grant, token } = access
-    const isLive = token._tag === "Live" && grant._tag === "Live" && isCurrent(token.expiresAt) && !clientDisabled
+    const isLive = token._tag === "Live" && grant?._tag !== "Revoked" && isCurrent(token.expiresAt) && !clientDisabled
     if (!isLive || !maySee(client, token, yield* currentResources)) return inactive
     const [only, ...more] = token.audience
     return {
       active: true,
       iss: issuer,
       client_id: token.clientId,
-      sub: grant.subject,
+      sub: token.subject,
       ...scopeMember(token.scope),
       ...(only === undefined ? {} : { aud: more.length === 0 ? only : token.audience }),
       token_type: "Bearer",

@@ -5,8 +5,13 @@ import type { Lifecycle } from "../oauth/Lifecycle.ts"
 const access = {
   issuer: Schema.String,
   tokenHash: Schema.String,
-  grantId: Schema.String,
+  /** The grant it was issued from; undefined when no person approved anything (client credentials, assertions). */
+  grantId: Schema.UndefinedOr(Schema.String),
   clientId: Schema.String,
+  /** Whom it is about: the grant's subject, or the client itself (RFC 9068 §2.2). */
+  subject: Schema.String,
+  /** RFC 8693 §4.1: who acts for the subject. */
+  actor: Schema.UndefinedOr(Schema.Json),
   scope: Schema.Array(Schema.String),
   /** RFC 8707: the resources the token is for; none for the issuer's own endpoints alone. */
   audience: Schema.Array(Schema.String),

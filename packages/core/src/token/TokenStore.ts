@@ -29,14 +29,18 @@ export class TokenStore extends Context.Service<
       because: string
     ) => Effect.Effect<ReadonlyArray<string>>
 
-    /** Adds a token, unless its grant is no longer `Live`: then `false`, so that issuing cannot outrun revoking. */
+    /** Adds a token, unless it has a grant that is no longer `Live`: then `false`, so that issuing cannot outrun revoking. */
     readonly insertAccessToken: (token: LiveAccessToken) => Effect.Effect<boolean>
-    /** The token with its grant, in whatever state. */
+    /** The token with its grant, if it has one, in whatever state. A token whose grant was deleted is gone. */
     readonly findAccessToken: (
       issuer: string,
       tokenHash: string
     ) => Effect.Effect<
-      Option.Option<{ readonly token: AccessToken; readonly grant: Grant; readonly clientDisabled: boolean }>
+      Option.Option<{
+        readonly token: AccessToken
+        readonly grant: Grant | undefined
+        readonly clientDisabled: boolean
+      }>
     >
     /** Moves a token of that client to `Revoked`. `false` when there is no live one. */
     readonly revokeAccessToken: (
@@ -115,17 +119,21 @@ export class TokenStore extends Context.Service<
             ),
 
           insertAccessToken: Effect.fnUntraced(function* (token) {
-            if (!(yield* grantIsLive(token.issuer, token.grantId))) return false
+            const { grantId } = token
+            if (grantId !== undefined && !(yield* grantIsLive(token.issuer, grantId))) return false
             yield* accessTokens.step((rows) => rows.set(key(token.issuer, token.tokenHash), token))
             return true
           }),
           findAccessToken: Effect.fnUntraced(function* (issuer, tokenHash) {
-            const token = yield* accessTokens.find(key(issuer, tokenHash))
-            if (Option.isNone(token)) return Option.none()
-            const grant = yield* grants.find(key(issuer, token.value.grantId))
-            if (Option.isNone(grant)) return Option.none()
-            const clientDisabled = yield* isDisabled(issuer, token.value.clientId)
-            return Option.some({ token: token.value, grant: grant.value, clientDisabled })
+            const token = Option.getOrUndefined(yield* accessTokens.find(key(issuer, tokenHash)))
+            if (token === undefined) return Option.none()
+            const grant =
+              token.grantId === undefined
+                ? undefined
+                : Option.getOrUndefined(yield* grants.find(key(issuer, token.grantId)))
+            if (token.grantId !== undefined && grant === undefined) return Option.none()
+            const clientDisabled = yield* isDisabled(issuer, token.clientId)
+            return Option.some({ token, grant, clientDisabled })
           }),
           revokeAccessToken: (issuer, tokenHash, clientId, at) =>
             accessTokens.step((rows) => {

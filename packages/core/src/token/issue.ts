@@ -104,6 +104,8 @@ export const prepare = Effect.fnUntraced(function* (options: {
     ...bound,
     _tag: "Live",
     tokenHash: yield* hashToken(accessToken),
+    subject: grant.subject,
+    actor: undefined,
     scope,
     audience,
     expiresAt: DateTime.add(now, { seconds: lifetime })

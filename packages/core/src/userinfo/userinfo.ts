@@ -49,10 +49,10 @@ export const userinfo = Effect.fnUntraced(function* (authorization: string | und
     found !== undefined,
     () => new InvalidToken({ reason: "TokenUnknown" })
   )
-  const { clientDisabled, grant, token } = found!
+  const { clientDisabled, token } = found!
   yield* check(
     "RFC 6750 §3.1: the token is not revoked",
-    token._tag === "Live" && grant._tag === "Live",
+    token._tag === "Live" && found!.grant?._tag !== "Revoked",
     () => new InvalidToken({ reason: "TokenRevoked" })
   )
   yield* check(
@@ -63,10 +63,11 @@ export const userinfo = Effect.fnUntraced(function* (authorization: string | und
   yield* check("the client is enabled", !clientDisabled, () => new InvalidToken({ reason: "ClientDisabled" }))
   yield* check(
     "OpenID Connect Core §5.3: scope openid",
-    token.scope.includes("openid"),
+    token.scope.includes("openid") && found!.grant !== undefined,
     () => new InsufficientScope({ reason: "OpenidMissing", expected: "openid", received: token.scope.join(" ") })
   )
 
+  const grant = found!.grant!
   const names = Object.keys(grant.claims?.userinfo ?? {})
   const wanted = [...token.scope.flatMap((scope) => claimsOfScope[scope] ?? []), ...names]
   const known = Option.getOrUndefined(

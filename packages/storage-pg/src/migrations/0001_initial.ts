@@ -151,8 +151,10 @@ const tokens = Effect.gen(function* () {
     CREATE TABLE access_tokens (
       issuer text NOT NULL,
       token_hash text NOT NULL,
-      grant_id text NOT NULL,
+      grant_id text,
       client_id text NOT NULL,
+      subject text NOT NULL,
+      actor json,
       scope text[] NOT NULL,
       audience text[] NOT NULL,
       issued_at timestamptz NOT NULL,

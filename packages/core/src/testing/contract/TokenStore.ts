@@ -127,6 +127,22 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | ClientS
       })
     )
 
+    it.effect("an access token without a grant is found without one, and revoked by its client only", () =>
+      Effect.gen(function* () {
+        const tokens = yield* TokenStore
+        const record = client({ clientId: unique("client") })
+        yield* (yield* ClientStore).put(record)
+        const bare = { grantId: undefined, clientId: record.clientId, actor: undefined }
+        const token = accessToken(grant(), bare)
+        assert.isTrue(yield* tokens.insertAccessToken(token))
+        const find = tokens.findAccessToken(issuer, token.tokenHash)
+        assert.deepStrictEqual(yield* find, Option.some({ token, grant: undefined, clientDisabled: false }))
+        assert.deepStrictEqual(yield* tokens.findAccessToken(otherIssuer, token.tokenHash), Option.none())
+        assert.isFalse(yield* tokens.revokeAccessToken(issuer, token.tokenHash, "other client", now))
+        yield* exactlyOneWins(tokens.revokeAccessToken(issuer, token.tokenHash, token.clientId, now))
+      })
+    )
+
     it.effect("an access token says whether its client is disabled now; one without a client is", () =>
       Effect.gen(function* () {
         const record = client({ clientId: unique("client") })

@@ -130,6 +130,8 @@ export const accessToken = (of: Live, over: Partial<LiveAccessToken> = {}): Live
   tokenHash: unique("access"),
   grantId: of.grantId,
   clientId: of.clientId,
+  subject: of.subject,
+  actor: { sub: "an actor" },
   scope: ["openid"],
   audience: ["https://api.example"],
   issuedAt: now,
