@@ -4,11 +4,9 @@ import type { AuditEvent } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import type { Client } from "../client/Client.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
-import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
-import { SigningKeys } from "../key/SigningKeys.ts"
 import * as Scope from "../oauth/Scope.ts"
-import { currentResources, scopeAt } from "../resource/registry.ts"
+import { prepareAccessToken } from "./accessToken.ts"
 import type { Live } from "./Grant.ts"
 import * as IdToken from "./IdToken.ts"
 import type { LiveAccessToken, LiveRefreshToken } from "./Token.ts"
@@ -31,33 +29,6 @@ export interface Prepared {
   readonly events: ReadonlyArray<AuditEvent>
 }
 
-/** RFC 9068 §2.2: a token that a resource server verifies by itself. */
-const jwtAccessToken = Effect.fnUntraced(function* (
-  client: Client,
-  grant: Live,
-  audience: ReadonlyArray<string>,
-  scope: ReadonlyArray<string>,
-  issuedAt: number,
-  lifetime: number
-) {
-  const keys = yield* SigningKeys
-  const issuer = (yield* CurrentIssuer).identifier
-  const iat = Math.floor(issuedAt / 1000)
-  return yield* keys.sign(issuer, "RS256", "at+jwt", {
-    iss: issuer,
-    sub: grant.subject,
-    aud: audience.length === 1 ? audience[0] : audience,
-    client_id: client.clientId,
-    scope: scope.length === 0 ? undefined : Scope.format(scope),
-    iat,
-    exp: iat + lifetime,
-    jti: yield* randomToken,
-    auth_time: Math.floor(grant.authTime.epochMilliseconds / 1000),
-    acr: grant.acr,
-    amr: grant.amr.length === 0 ? undefined : grant.amr
-  })
-})
-
 /**
  * Prepares an access token for `scope` and `audience`, a refresh token for as long as the grant offers offline access,
  * and for an OpenID request an ID token. The signing happens here, before any transaction is open.
@@ -74,16 +45,15 @@ export const prepare = Effect.fnUntraced(function* (options: {
   const { audience, client, grant } = options
   const now = yield* DateTime.now
   const policy = yield* currentPolicy
-  const resources = yield* currentResources
   const { issuer } = grant
-  const remaining = Math.floor((grant.expiresAt.epochMilliseconds - now.epochMilliseconds) / 1000)
-  const lifetime = Math.max(0, Math.min(policy.accessTokenLifetime, remaining))
-  const scope = scopeAt(options.scope, audience, resources)
-  const isJwt =
-    audience.length > 0 && resources.some((one) => audience.includes(one.identifier) && one.accessTokenFormat === "jwt")
-  const accessToken = isJwt
-    ? yield* jwtAccessToken(client, grant, audience, scope, now.epochMilliseconds, lifetime)
-    : yield* randomToken
+  const access = yield* prepareAccessToken({
+    client,
+    subject: grant.subject,
+    grant,
+    actor: undefined,
+    scope: options.scope,
+    audience
+  })
   const refreshToken =
     client.grantTypes.includes("refresh_token") && grant.scope.includes("offline_access")
       ? yield* randomToken
@@ -93,23 +63,13 @@ export const prepare = Effect.fnUntraced(function* (options: {
         client,
         grant,
         policy,
-        accessToken,
+        accessToken: access.token,
         nonce: options.nonce,
         issuedAt: now.epochMilliseconds
       })
     : undefined
 
   const bound = { issuer, grantId: grant.grantId, clientId: client.clientId, issuedAt: now }
-  const accessRecord: LiveAccessToken = {
-    ...bound,
-    _tag: "Live",
-    tokenHash: yield* hashToken(accessToken),
-    subject: grant.subject,
-    actor: undefined,
-    scope,
-    audience,
-    expiresAt: DateTime.add(now, { seconds: lifetime })
-  }
   const idle = DateTime.add(now, { seconds: policy.refreshTokenIdleLifetime })
   const refreshRecord: LiveRefreshToken | undefined =
     refreshToken === undefined
@@ -124,18 +84,18 @@ export const prepare = Effect.fnUntraced(function* (options: {
   const event = eventsBy(issuer, now, clientActor(client.clientId))
   const prepared: Prepared = {
     response: {
-      access_token: accessToken,
+      access_token: access.token,
       token_type: "Bearer",
-      expires_in: lifetime,
+      expires_in: access.lifetime,
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
       ...(idToken === undefined ? {} : { id_token: idToken }),
       // RFC 6749 §3.3: a scope is never empty. Where none was granted, leaving it out says the same (§5.1).
-      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(scope) })
+      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(access.record.scope) })
     },
-    accessToken: accessRecord,
+    accessToken: access.record,
     refreshToken: refreshRecord,
     events: [
-      event("access_token.issued", "access_token", accessRecord.tokenHash, grant.grantId),
+      access.event,
       ...(refreshRecord === undefined
         ? []
         : [event("refresh_token.issued", "refresh_token", refreshRecord.tokenHash, grant.grantId)])
