@@ -2,7 +2,7 @@
 import { MemoryStorage } from "@lockspire/core"
 import { Connection, Migrations, PostgresStorage } from "@lockspire/storage-pg"
 import { Effect, Layer, Option, Redacted } from "effect"
-import { type SqlClient, SqlError } from "effect/sql"
+import { SqlClient, SqlError } from "effect/sql"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
 import * as DataDirectory from "./DataDirectory.ts"
 
@@ -58,6 +58,14 @@ export const migrate = (database: Database) => Migrations.run.pipe(Effect.mapErr
 
 /** The migrations that have not run. */
 export const pending = (database: Database) => Migrations.pending.pipe(Effect.mapError(migrationFailed(database)))
+
+/** The issuers that have signing keys in it. */
+export const issuers = (database: Database): Effect.Effect<ReadonlyArray<string>, CommandFailed, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const rows = yield* sql<{ issuer: string }>`SELECT DISTINCT issuer FROM signing_keys ORDER BY issuer`
+    return rows.map((row) => row.issuer)
+  }).pipe(Effect.mapError(sentence(database)))
 
 /** Fails when the schema is older than the program. */
 export const mustBeMigrated = (database: Database): Effect.Effect<void, CommandFailed, SqlClient.SqlClient> =>

@@ -24,12 +24,16 @@ export const issuerOf = Effect.fnUntraced(function* ({ databaseUrl, dataDir, iss
 
 type Key = Redacted.Redacted<Uint8Array>
 
-/** Storage that is migrated, and the key-encryption keys. */
-export const services = Effect.fnUntraced(function* (input: Input, key: Key, previous: Option.Option<Key>) {
-  const database = yield* Database.existing(input)
+/** The database, which has to be migrated. */
+export const databaseOf = Effect.fnUntraced(function* (where: Database.Where) {
+  const database = yield* Database.existing(where)
   yield* Effect.provide(Database.mustBeMigrated(database), Database.connection(database))
-  return Layer.mergeAll(Database.storage(database), KeyEncryptionKeys.layer(key, previous), NodeCrypto.layer)
+  return database
 })
+
+/** Storage, and the key-encryption keys. */
+export const services = (database: Database.Database, key: Key, previous: Option.Option<Key>) =>
+  Layer.mergeAll(Database.storage(database), KeyEncryptionKeys.layer(key, previous), NodeCrypto.layer)
 
 /** The key-encryption key that is in use now. */
 export const currentKey = ({ databaseUrl, dataDir }: Input) =>

@@ -17,7 +17,7 @@ export const apiSecret = Effect.fnUntraced(function* (keyEncryptionKey: Redacted
   return Redacted.make(Base64Url.encode(bytes))
 })
 
-export const accounts = [
+const accounts = [
   { username: "demo", password: "demo" },
   { username: "sam", password: "sam" }
 ]

@@ -5,8 +5,8 @@ export interface Facts {
   readonly issuer: string
   readonly demoUrl: string
   readonly storage: string
-  /** Whether the demo's own account and client are there, and not the developer's under the same names. */
-  readonly hasDemoAccounts: boolean
+  /** The demo's own accounts: none that the developer's seed speaks about. */
+  readonly accounts: ReadonlyArray<{ readonly username: string; readonly password: string }>
 }
 
 const isPlain = () => !process.stdout.isTTY || (process.env.NO_COLOR ?? "") !== ""
@@ -16,7 +16,7 @@ const bold = styled(1)
 const dim = styled(2)
 const underlined = styled(4)
 
-export const welcome = ({ demoUrl, hasDemoAccounts, issuer, storage }: Facts): string => {
+export const welcome = ({ accounts, demoUrl, issuer, storage }: Facts): string => {
   const row = (label: string, value: string) => `  ${dim(label.padEnd(13))}${value}`
   return [
     "",
@@ -26,11 +26,11 @@ export const welcome = ({ demoUrl, hasDemoAccounts, issuer, storage }: Facts): s
     row("Your apps", underlined(`${issuer}/apps`)),
     row("Discovery", underlined(`${issuer}/.well-known/openid-configuration`)),
     "",
-    ...(hasDemoAccounts
+    ...(accounts.length > 0
       ? [
           row(
             "Sign in as",
-            Demo.accounts.map(({ password, username }) => `${bold(username)} (password ${bold(password)})`).join(", ")
+            accounts.map(({ password, username }) => `${bold(username)} (password ${bold(password)})`).join(", ")
           )
         ]
       : []),

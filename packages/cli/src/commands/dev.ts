@@ -1,6 +1,6 @@
 /** `lockspire dev`: everything at once on this machine, with people and a client to try it with. */
 import { applySeed, type Seed } from "@lockspire/admin"
-import { AuditEvents, type Issuer } from "@lockspire/core"
+import { AccountStore, AuditEvents } from "@lockspire/core"
 import { HostLive, HostOptions, HostRoutes, defaults as hostDefaults } from "@lockspire/example-host"
 import { RelyingParty } from "@lockspire/example-relying-party"
 import { NodeCrypto } from "@lockspire/http/node"
@@ -55,17 +55,22 @@ const describe = ({ databaseUrl, dataDir, memory }: Config) =>
       ? "PostgreSQL at --database-url"
       : `PostgreSQL in ${dataDir}, kept for the next start`
 
-const seeded = Effect.fnUntraced(function* (issuer: Issuer.Issuer, demo: Seed, own: Seed) {
+/** The demo's entries, then the developer's. A demo account that is there already is left as it has become. */
+const seeded = Effect.fnUntraced(function* (issuer: string, demo: Seed, own: Seed) {
   const actor = AuditEvents.operator("lockspire dev")
-  yield* applySeed(issuer.identifier, Demo.without(demo, own), actor)
-  return yield* applySeed(issuer.identifier, own, actor)
+  const store = yield* AccountStore
+  const missing = yield* Effect.filter(demo.accounts ?? [], ({ username }) =>
+    Effect.map(store.findByUsername(issuer, username), Option.isNone)
+  )
+  yield* applySeed(issuer, { ...demo, accounts: missing }, actor)
+  return yield* applySeed(issuer, own, actor)
 }, Effect.mapError(SeedFile.invalid))
 
 const run = Effect.fnUntraced(function* (input: Config) {
   const tls = yield* Listener.readTls(input.tlsCert, input.tlsKey)
   const port = yield* Listener.resolvePort(input.port)
   const identifier = Option.getOrElse(input.issuer, () => `${tls === undefined ? "http" : "https"}://localhost:${port}`)
-  const issuer = yield* Server.checkIssuer(identifier)
+  yield* Server.checkIssuer(identifier)
   const demoUrl = `${new URL(identifier).origin}/demo`
   const own = yield* Option.match(input.seed, {
     onNone: () => Effect.succeed({ seed: {}, warnings: [] }),
@@ -78,10 +83,11 @@ const run = Effect.fnUntraced(function* (input: Config) {
   const key = yield* Effect.provide(keyOf(input), NodeCrypto.layer)
   const storage = yield* storageOf(input)
   const services = yield* Layer.build(Server.services(storage, [identifier], key, yield* KeyEncryptionKeys.previous))
-  const { apiSecret, applied } = yield* Effect.gen(function* () {
+  const { apiSecret, applied, demo } = yield* Effect.gen(function* () {
     yield* KeyEncryptionKeys.mustOpen(identifier)
     const apiSecret = yield* Demo.apiSecret(key)
-    return { apiSecret, applied: yield* seeded(issuer, Demo.seed(demoUrl, apiSecret), own.seed) }
+    const demo = Demo.without(Demo.seed(demoUrl, apiSecret), own.seed)
+    return { apiSecret, demo, applied: yield* seeded(identifier, demo, own.seed) }
   }).pipe(Effect.provideContext(services))
   if (!input.memory && Option.isNone(input.databaseUrl)) {
     yield* DataDirectory.rememberIssuer(input.dataDir, identifier)
@@ -91,15 +97,15 @@ const run = Effect.fnUntraced(function* (input: Config) {
       Layer.provide(Layer.succeedContext(services))
     )
   )
+  yield* SeedFile.report(applied)
   yield* Console.log(
     welcome({
       issuer: identifier,
       demoUrl,
       storage: describe(input),
-      hasDemoAccounts: Demo.without(Demo.seed(demoUrl, apiSecret), own.seed).accounts?.length === Demo.accounts.length
+      accounts: (demo.accounts ?? []).map(({ password, username }) => ({ password, username }))
     })
   )
-  yield* SeedFile.report(applied)
   return yield* Effect.never
 }, Effect.scoped)
 

@@ -17,11 +17,13 @@ export const generate = Command.make(
   config,
   Effect.fnUntraced(function* ({ algorithm, ...input }) {
     const issuer = yield* Keys.issuerOf(input)
-    const services = yield* Keys.services(input, yield* Keys.currentKey(input), yield* KeyEncryptionKeys.previous)
+    const key = yield* Keys.currentKey(input)
+    const previous = yield* KeyEncryptionKeys.previous
+    const database = yield* Keys.databaseOf(input)
     yield* Effect.gen(function* () {
       yield* KeyEncryptionKeys.mustOpen(issuer)
       yield* ManageKeys.generate(issuer, algorithm, yield* operator)
       yield* Keys.print(issuer)
-    }).pipe(Effect.provide(services))
+    }).pipe(Effect.provide(Keys.services(database, key, previous)))
   }, Effect.scoped)
 ).pipe(Command.withDescription("Add a signing key, published now and used after the next rotation"))

@@ -3,13 +3,15 @@ import { NodeCrypto } from "@lockspire/http/node"
 import { Console, Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import { failed } from "../../CommandFailed.ts"
+import * as Database from "../../Database.ts"
 import * as DataDirectory from "../../DataDirectory.ts"
+import * as flags from "../../flags.ts"
 import * as KeyEncryptionKeys from "../../KeyEncryptionKeys.ts"
 import * as Keys from "../../Keys.ts"
 import { operator } from "../../operator.ts"
 
 /** The key that everything is sealed under so far: from the environment, else that of the data folder. */
-const oldKey = Effect.fnUntraced(function* (input: Keys.Input) {
+const oldKey = Effect.fnUntraced(function* (input: Database.Where) {
   const previous = yield* KeyEncryptionKeys.previous
   if (Option.isSome(previous)) return previous.value
   if (Option.isSome(input.databaseUrl)) {
@@ -20,20 +22,24 @@ const oldKey = Effect.fnUntraced(function* (input: Keys.Input) {
 
 export const rewrap = Command.make(
   "rewrap",
-  Keys.config,
+  flags.database,
   Effect.fnUntraced(function* (input) {
-    const issuer = yield* Keys.issuerOf(input)
     const next = yield* KeyEncryptionKeys.currentMust
-    const services = yield* Keys.services(input, next, Option.some(yield* oldKey(input)))
+    const old = yield* oldKey(input)
+    const database = yield* Keys.databaseOf(input)
+    // All of them: a key that stays under the old one is lost with it.
+    const issuers = yield* Effect.provide(Database.issuers(database), Database.connection(database))
     const count = yield* Effect.gen(function* () {
-      yield* KeyEncryptionKeys.mustOpen(issuer)
-      return yield* ManageKeys.rewrap(issuer, yield* operator)
-    }).pipe(Effect.provide(services))
+      yield* Effect.forEach(issuers, KeyEncryptionKeys.mustOpen)
+      const actor = yield* operator
+      const counts = yield* Effect.forEach(issuers, (issuer) => ManageKeys.rewrap(issuer, actor))
+      return counts.reduce((sum, one) => sum + one, 0)
+    }).pipe(Effect.provide(Keys.services(database, next, Option.some(old))))
     if (Option.isNone(input.databaseUrl)) {
       yield* DataDirectory.replaceKeyEncryptionKey(input.dataDir, KeyEncryptionKeys.toText(next))
     }
     yield* Console.log(
-      `Sealed ${count} signing keys of ${issuer} anew. Restart what runs with the old key-encryption key; it is not needed any more.`
+      `Sealed ${count} signing keys of ${issuers.join(", ")} anew. Restart what runs with the old key-encryption key.`
     )
   }, Effect.scoped)
 ).pipe(

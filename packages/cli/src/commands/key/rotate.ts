@@ -18,7 +18,9 @@ export const rotate = Command.make(
   config,
   Effect.fnUntraced(function* ({ algorithm, ...input }) {
     const issuer = yield* Keys.issuerOf(input)
-    const services = yield* Keys.services(input, yield* Keys.currentKey(input), yield* KeyEncryptionKeys.previous)
+    const key = yield* Keys.currentKey(input)
+    const previous = yield* KeyEncryptionKeys.previous
+    const database = yield* Keys.databaseOf(input)
     yield* Effect.gen(function* () {
       yield* KeyEncryptionKeys.mustOpen(issuer)
       const keys = yield* (yield* SigningKeyStore).list(issuer)
@@ -30,7 +32,7 @@ export const rotate = Command.make(
       const actor = yield* operator
       yield* Effect.forEach(algorithms, (one) => ManageKeys.rotate(issuer, one, actor))
       yield* Keys.print(issuer)
-    }).pipe(Effect.provide(services))
+    }).pipe(Effect.provide(Keys.services(database, key, previous)))
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(

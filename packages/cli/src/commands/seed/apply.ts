@@ -14,8 +14,7 @@ export const apply = Command.make(
   Effect.fnUntraced(function* ({ file, ...input }) {
     const { seed } = yield* SeedFile.read(file)
     const issuer = yield* Keys.issuerOf(input)
-    const database = yield* Database.existing(input)
-    yield* Effect.provide(Database.mustBeMigrated(database), Database.connection(database))
+    const database = yield* Keys.databaseOf(input)
     const applied = yield* applySeed(issuer, seed, yield* operator).pipe(
       Effect.mapError(SeedFile.invalid),
       Effect.provide(

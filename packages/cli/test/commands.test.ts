@@ -1,0 +1,170 @@
+import { assert, describe, it } from "@effect/vitest"
+import { TestDatabase } from "@lockspire/storage-pg/testing"
+import { Effect, Redacted } from "effect"
+import * as fs from "node:fs"
+import { fileURLToPath } from "node:url"
+import { folder, randomKey, run, start } from "./lockspire.ts"
+
+const example = fileURLToPath(new URL("../../../seed.example.json", import.meta.url))
+const core = import.meta.resolve("@lockspire/core")
+const effect = import.meta.resolve("effect")
+
+/** A test with a database of its own, migrated or empty. */
+const onDatabase = (title: string, template: "template" | "template1", body: (databaseUrl: string) => Promise<void>) =>
+  it.live(title, () =>
+    Effect.scoped(
+      Effect.flatMap(TestDatabase.create(template), (url) => Effect.promise(() => body(Redacted.value(url))))
+    )
+  )
+
+it("--version says the version of the package", async () => {
+  const { version } = JSON.parse(fs.readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+  assert.include((await run(["--version"])).stdout, version)
+})
+
+describe("lockspire seed", () => {
+  it("check: the example is good", async () => {
+    const { code, stdout } = await run(["seed", "check", example])
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /is good: 2 accounts, 4 clients, 1 resource\./)
+  })
+
+  it("check: one line of path and reason for each problem, exit 1", async () => {
+    using directory = folder()
+    const file = directory.file("bad.json", { users: [], clients: [{ redirect_uris: ["javascript:x"] }] })
+    const { code, stderr } = await run(["seed", "check", file])
+    assert.deepStrictEqual(
+      [code, stderr],
+      [1, "users: is not a member that a seed has here\nclients[0].client_id: is missing\n"]
+    )
+  })
+
+  onDatabase("apply: a second time changes nothing", "template", async (databaseUrl) => {
+    const args = ["seed", "apply", example, "--database-url", databaseUrl, "--issuer", "https://login.example.com"]
+    const first = await run(args)
+    assert.strictEqual(first.stdout.match(/^created /gm)?.length, 7, first.stderr)
+    assert.strictEqual((await run(args)).stdout, "8 unchanged at https://login.example.com.\n")
+  })
+})
+
+describe("lockspire migrate", () => {
+  onDatabase("--plan prints the pending migrations and changes nothing", "template1", async (databaseUrl) => {
+    const env = { LOCKSPIRE_DATABASE_URL: databaseUrl, LOCKSPIRE_SCHEMA: "own" }
+    const plan = await run(["migrate", "--plan"], env)
+    assert.match(plan.stdout, /^pending 0001_initial\n/, plan.stderr)
+    assert.strictEqual((await run(["migrate", "--plan"], env)).stdout, plan.stdout)
+    assert.strictEqual((await run(["migrate"], env)).stdout, plan.stdout.replaceAll("pending", "ran"))
+    assert.strictEqual((await run(["migrate", "--plan"], env)).stdout, "Nothing is pending.\n")
+  })
+
+  it("a database that is not there is a sentence without the password, exit 1", async () => {
+    const { code, stderr } = await run(["migrate", "--database-url", "postgres://a:hunter2@127.0.0.1:1/x"])
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /^The database at 127\.0\.0\.1:1 cannot be used: .*\n$/)
+    assert.notInclude(stderr, "hunter2")
+  })
+})
+
+describe("lockspire serve", () => {
+  it("refuses to start with a sentence for each reason", async () => {
+    const nothing = await run(["serve"])
+    assert.strictEqual(nothing.code, 1)
+    assert.match(
+      nothing.stderr,
+      /^There is no key-encryption key: .*\nThere is no issuer: .*\nThere is no database: .*\n$/
+    )
+    const wrong = await run(["serve", "--issuer", "http://login.example.com"], {
+      LOCKSPIRE_KEY_ENCRYPTION_KEY: "too-short",
+      LOCKSPIRE_HOST_MODULE: "/nowhere.ts",
+      LOCKSPIRE_TLS_CERT: "cert.pem"
+    })
+    assert.match(wrong.stderr, /KEY_ENCRYPTION_KEY is not 32 bytes/)
+    assert.match(wrong.stderr, /is plain http outside loopback/)
+    assert.match(wrong.stderr, /--tls-cert and --tls-key go together/)
+    assert.match(wrong.stderr, /The host module \/nowhere\.ts cannot be loaded/)
+  })
+
+  onDatabase("refuses to start with pending migrations", "template1", async (databaseUrl) => {
+    const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+    const { code, stderr } = await run(["serve", "--issuer", "https://login.example.com"], env)
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /pending \(0001_initial.*\): run `lockspire migrate` first\.\n$/)
+  })
+
+  onDatabase("serves the accounts in the database, without demo and sign-up", "template", async (databaseUrl) => {
+    const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+    // The issuer is another than the address, as behind a proxy: `Host` selects it.
+    await using server = await start(["serve", "--issuer", "http://localhost:4999"], env)
+    const port = /on localhost:(\d+)/.exec(server.output.stdout)![1]!
+    const statuses = await Promise.all(
+      ["/.well-known/openid-configuration", "/sign-in", "/sign-up", "/demo"].map((path) =>
+        statusOf(Number(port), path, "localhost:4999")
+      )
+    )
+    assert.deepStrictEqual(statuses, [200, 200, 404, 404])
+    assert.strictEqual(await statusOf(Number(port), "/.well-known/openid-configuration", "evil.example"), 404)
+    assert.strictEqual((await server.stop()).code, 0)
+  })
+
+  onDatabase(
+    "--host-module brings a Layer of HostResolver, or a sentence says that it does not",
+    "template",
+    async (databaseUrl) => {
+      using directory = folder()
+      const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+      const serve = ["serve", "--issuer", "http://localhost:4999", "--host-module"]
+      const host = directory.file(
+        "host.mjs",
+        `import { HostResolver } from ${JSON.stringify(core)}
+       import { Effect, Layer, Option } from ${JSON.stringify(effect)}
+       export default Layer.succeed(HostResolver, {
+         authentication: () => Effect.succeed(Option.none()),
+         signIn: () => Effect.succeed("/my-sign-in"),
+         claims: () => Effect.succeed(Option.none()),
+         mayUse: () => Effect.succeed(true)
+       })`
+      )
+      await using server = await start([...serve, host], env)
+      const port = Number(/on localhost:(\d+)/.exec(server.output.stdout)![1])
+      assert.strictEqual(await statusOf(port, "/.well-known/openid-configuration", "localhost:4999"), 200)
+      assert.strictEqual(await statusOf(port, "/sign-in", "localhost:4999"), 404)
+
+      const none = await run([...serve, directory.file("none.mjs", "export default {}")], env)
+      assert.match(none.stderr, /none\.mjs has no default export that is a Layer of HostResolver\.\n$/)
+      const other = await run(
+        [
+          ...serve,
+          directory.file("other.mjs", `import { Layer } from ${JSON.stringify(effect)}; export default Layer.empty`)
+        ],
+        env
+      )
+      assert.strictEqual(other.code, 1)
+      assert.match(other.stderr, /is a Layer, but not of HostResolver\.\n$/)
+    }
+  )
+})
+
+describe("lockspire key", () => {
+  onDatabase("generate publishes a next key; rotate needs the key-encryption key", "template", async (databaseUrl) => {
+    const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+    const issuer = ["--issuer", "https://login.example.com"]
+    const made = await run(["key", "generate", "--algorithm", "ES256", ...issuer], env)
+    assert.match(made.stdout, /^Next {5}ES256 {2}[\w-]{43}\n$/, made.stderr)
+    const rotated = await run(["key", "rotate", ...issuer], env)
+    assert.match(rotated.stdout, /^Active {3}ES256/m, rotated.stderr)
+    const without = await run(["key", "rotate", ...issuer], { LOCKSPIRE_DATABASE_URL: databaseUrl })
+    assert.strictEqual(without.code, 1)
+    assert.match(without.stderr, /^There is no key-encryption key/)
+  })
+})
+
+/** The status of a GET to this machine under another `Host`, which fetch does not let one choose. */
+const statusOf = async (port: number, path: string, host: string): Promise<number> => {
+  const { get } = await import("node:http")
+  return new Promise((resolve, reject) => {
+    get({ port, path, host: "127.0.0.1", headers: { host } }, (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    }).on("error", reject)
+  })
+}
