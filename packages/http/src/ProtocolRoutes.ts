@@ -12,33 +12,8 @@ import * as Browser from "./server/browser.ts"
 import * as Clients from "./server/clients.ts"
 import * as Documents from "./server/documents.ts"
 import * as Resources from "./server/resources.ts"
-import { pathnameOf } from "./wire/edge.ts"
+import { allowedAt, endpoints, pathnameOf } from "./wire/endpoints.ts"
 import { preflight } from "./wire/response.ts"
-
-/** The methods of every path below an issuer; those that scripts of other origins may call answer preflights too. */
-const endpoints: ReadonlyArray<{
-  readonly path: RegExp
-  readonly methods: ReadonlyArray<string>
-  readonly crossOrigin?: `/${string}`
-}> = [
-  { path: /^\/authorize$/, methods: ["GET", "POST"] },
-  { path: /^\/interaction\/[^/]+$/, methods: ["GET", "POST"] },
-  { path: /^\/token$/, methods: ["POST"], crossOrigin: "/token" },
-  { path: /^\/revoke$/, methods: ["POST"], crossOrigin: "/revoke" },
-  { path: /^\/introspect$/, methods: ["POST"] },
-  { path: /^\/userinfo$/, methods: ["GET", "POST"], crossOrigin: "/userinfo" },
-  { path: /^\/jwks$/, methods: ["GET"], crossOrigin: "/jwks" },
-  {
-    path: /^\/\.well-known\/openid-configuration$/,
-    methods: ["GET"],
-    crossOrigin: "/.well-known/openid-configuration"
-  },
-  {
-    path: /^\/\.well-known\/oauth-authorization-server$/,
-    methods: ["GET"],
-    crossOrigin: "/.well-known/oauth-authorization-server"
-  }
-]
 
 /** Runs routes below a prefix; fresh, so that the same routes can stand below several. */
 const mountAt =
@@ -62,20 +37,6 @@ const preflights = HttpRouter.use(
     }
   })
 )
-
-const allowOf = (methods: ReadonlyArray<string>, crossOrigin: boolean) =>
-  [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), ...(crossOrigin ? ["OPTIONS"] : [])].join(", ")
-
-/** What a path of ours allows; undefined for a path that is not ours. */
-const allowedAt = (paths: ReadonlyArray<string>, pathname: string): string | undefined => {
-  for (const path of paths) {
-    if (Documents.rootDocuments(path).some((location) => location === pathname)) return allowOf(["GET"], false)
-    if (!pathname.startsWith(path)) continue
-    const found = endpoints.find((endpoint) => endpoint.path.test(pathname.slice(path.length)))
-    if (found !== undefined) return allowOf(found.methods, found.crossOrigin !== undefined)
-  }
-  return undefined
-}
 
 /** RFC 9110 §15.5.6: a path of ours asked with a method it does not have is 405, where the router knows only 404. */
 const methodNotAllowed = (paths: ReadonlyArray<string>) =>

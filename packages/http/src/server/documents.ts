@@ -5,6 +5,7 @@ import { HttpRouter, type HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { answer } from "../wire/edge.ts"
+import { rootDocuments } from "../wire/endpoints.ts"
 import { publicJson } from "../wire/response.ts"
 import { protocolServices } from "./services.ts"
 
@@ -51,10 +52,6 @@ export const layer = (path: string) =>
         .handleRaw("authorizationServer", ({ request }) => document(request))
     })
   )
-
-/** RFC 8414 §3.1, §5: for an issuer with a path the well-known part stands before it, at the root of the host. */
-export const rootDocuments = (path: string): ReadonlyArray<`/${string}`> =>
-  path === "" ? [] : [`/.well-known/oauth-authorization-server${path}`, `/.well-known/openid-configuration${path}`]
 
 export const layerRoot = (path: string) =>
   HttpRouter.use(

@@ -13,6 +13,7 @@ import {
 } from "@lockspire/core"
 import { Cause, DateTime, Effect } from "effect"
 import { HttpServerResponse, type HttpServerRequest } from "effect/http"
+import { isSpelledAs, pathnameOf } from "./endpoints.ts"
 import { toWire } from "./oauthError.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -24,16 +25,6 @@ const hostOf = (request: Request): string | undefined => {
   if (header !== undefined) return header.toLowerCase()
   return URL.canParse(request.originalUrl) ? new URL(request.originalUrl).host : undefined
 }
-
-/** The path as it was sent, in the origin form or the absolute one. */
-export const pathnameOf = (request: Request): string =>
-  request.originalUrl.replace(/^https?:\/\/[^/]*/, "").replace(/[?#].*$/s, "")
-
-/**
- * The router takes `//token`, `/token/` and `/token;x` for `/token`. A proxy in front may not, and would then apply the
- * rules of another path to a request that we answer.
- */
-const isPlain = (pathname: string): boolean => !/\/\/|\/$|;/.test(pathname)
 
 /** The configured issuer with this path whose host equals the request's, character by character. */
 const select = (issuers: ReadonlyArray<Issuer.Issuer>, path: string, request: Request): Issuer.Issuer | undefined => {
@@ -95,7 +86,7 @@ export const answer = <E, R>(options: {
     const { endpoint, request } = options
     const issuer = select(yield* Issuer.Issuers, options.path, request)
     if (issuer === undefined) return unknownIssuer
-    if (!isPlain(pathnameOf(request))) return HttpServerResponse.empty({ status: 404 })
+    if (!isSpelledAs(options.path, pathnameOf(request))) return HttpServerResponse.empty({ status: 404 })
     const checks: Array<Refusal.Check> = []
     return yield* options.pipeline.pipe(
       Effect.provideService(Issuer.CurrentIssuer, issuer),

@@ -69,6 +69,10 @@ suite("requests", (test) => {
         `${path}%20`,
         `${path};x=1`,
         `${path}%2f`,
+        path.replace(
+          /\/([a-z])([^/]*)$/,
+          (_, first: string, rest: string) => `/%${first.charCodeAt(0).toString(16)}${rest}`
+        ),
         path.toUpperCase(),
         `/\\${path.slice(1)}`
       ]) {
