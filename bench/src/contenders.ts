@@ -1,0 +1,92 @@
+/** Who is compared, and what each of them offers. */
+import { fileURLToPath } from "node:url"
+import type { Recorded } from "./load/protocol.ts"
+
+/** What a server needs to know of its surroundings. */
+export interface Surroundings {
+  readonly port: number
+  /** A database of its own. */
+  readonly url: string
+  /** Lockspire's answers, and the origin they name; the ceilings repeat them. */
+  readonly answers: Recorded
+  readonly origin: string
+}
+
+export interface Contender {
+  readonly name: string
+  readonly file: string
+  readonly options: (surroundings: Surroundings) => object
+  /** Names of workloads; the other cells stay empty. */
+  readonly workloads: ReadonlyArray<string>
+  readonly isCeiling: boolean
+  readonly offlinePrompt: string | undefined
+}
+
+const server = (name: string) => fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))
+const common = ["discovery", "jwks", "introspection", "refresh", "sign-in"]
+
+/** The first one records what the ceilings repeat. */
+export const contenders: ReadonlyArray<Contender> = [
+  {
+    name: "lockspire-memory",
+    file: server("lockspire"),
+    options: ({ port }) => ({ port }),
+    workloads: [...common, "refresh-contention"],
+    isCeiling: false,
+    offlinePrompt: undefined
+  },
+  {
+    name: "lockspire-postgres",
+    file: server("lockspire"),
+    options: ({ port, url }) => ({ port, url }),
+    workloads: [...common, "refresh-contention"],
+    isCeiling: false,
+    offlinePrompt: undefined
+  },
+  {
+    name: "node-oidc-provider-memory",
+    file: server("oidcProvider"),
+    options: ({ port }) => ({ port }),
+    workloads: common,
+    isCeiling: false,
+    offlinePrompt: "consent"
+  },
+  {
+    name: "node-oidc-provider-postgres",
+    file: server("oidcProvider"),
+    options: ({ port, url }) => ({ port, url }),
+    workloads: common,
+    isCeiling: false,
+    offlinePrompt: "consent"
+  },
+  {
+    name: "bare-http",
+    file: server("bareHttp"),
+    options: ({ answers, origin, port }) => ({ port, answers, origin }),
+    workloads: common,
+    isCeiling: true,
+    offlinePrompt: undefined
+  },
+  {
+    name: "bare-http-es256",
+    file: server("bareHttp"),
+    options: ({ answers, origin, port }) => ({ port, answers, origin, sign: true }),
+    workloads: ["refresh", "sign-in"],
+    isCeiling: true,
+    offlinePrompt: undefined
+  },
+  {
+    name: "bare-http-insert",
+    file: server("bareHttp"),
+    options: ({ answers, origin, port, url }) => ({ port, answers, origin, url }),
+    workloads: ["refresh", "sign-in"],
+    isCeiling: true,
+    offlinePrompt: undefined
+  }
+]
+
+/** Named in the table and in what is printed; absent here. */
+export const absent: ReadonlyArray<{ readonly name: string; readonly why: string }> = [
+  { name: "better-auth-postgres", why: "not installed in this workspace" },
+  { name: "hydra-postgres", why: "not built in this workspace" }
+]

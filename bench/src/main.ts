@@ -1,0 +1,148 @@
+/**
+ * `npm run bench`: everything in one go, one table. `-- --quick` takes less than three minutes; `--only WORKLOAD` and
+ * `--contenders A,B` narrow it while working, and then nothing is written.
+ */
+import * as fs from "node:fs"
+import * as timers from "node:timers/promises"
+import { parseArgs } from "node:util"
+import { compare, type Plan, type Running, targetOf } from "./compare.ts"
+import { absent, contenders } from "./contenders.ts"
+import { fill } from "./growth.ts"
+import type { Recorded } from "./load/protocol.ts"
+import { machine, versions } from "./machine.ts"
+import { startPostgres } from "./postgres.ts"
+import { freePort, type Load, startLoad, startServer } from "./processes.ts"
+import { toMarkdown } from "./report.ts"
+import { type Cell, type Growth, rowOf, type Results, type Server } from "./results.ts"
+import { workloads } from "./workloads/index.ts"
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    contenders: { type: "string" },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    /** Numbers of tokens, ascending. */
+    growth: { type: "string" }
+  }
+})
+
+const isPart = values.only !== undefined || values.contenders !== undefined
+const plan: Plan = {
+  warmUpSeconds: values.quick ? 1 : 3,
+  seconds: Number(values.seconds ?? (values.quick ? 1 : 4)),
+  rounds: Number(values.rounds ?? (values.quick ? 3 : 5))
+}
+const sizes = (values.growth ?? (values.quick || isPart ? "" : "10000,1000000"))
+  .split(",")
+  .filter((size) => size !== "")
+  .map(Number)
+const chosen = contenders.filter(({ name }) => values.contenders?.split(",").includes(name) ?? true)
+const work = workloads.filter(({ name }) => values.only?.split(",").includes(name) ?? true)
+
+const say = (line: string) => console.error(line)
+
+const record = async (load: Load, running: Running): Promise<Recorded> => {
+  const reply = await load.ask({ type: "record", target: targetOf(running) })
+  if (reply.type !== "recorded") throw new Error(reply.type === "wrong" ? reply.why : "nothing was recorded")
+  return reply.answers
+}
+
+const postgres = await startPostgres()
+const load = startLoad()
+const all: Array<Running> = []
+try {
+  const servers: Array<{ readonly contender: string; readonly startMs: number; readonly restBytes: number }> = []
+  let answers: Recorded = {}
+  let origin = ""
+  const [recorder] = contenders
+  for (const contender of contenders) {
+    const isNeeded = chosen.includes(contender) || (contender === recorder && chosen.some((one) => one.isCeiling))
+    if (!isNeeded) continue
+    const port = await freePort()
+    const url = await postgres.create(contender.name)
+    const server = await startServer(
+      contender.name,
+      contender.file,
+      port,
+      contender.options({ port, url, answers, origin })
+    )
+    const running = { contender, server }
+    // Long enough for what a start leaves behind to settle.
+    await timers.setTimeout(500)
+    const { rssBytes } = await server.usage()
+    servers.push({ contender: contender.name, startMs: server.startMs, restBytes: rssBytes })
+    say(`${contender.name}: ready after ${Math.round(server.startMs)} ms, ${Math.round(rssBytes / 2 ** 20)} MB`)
+    if (contender === recorder && chosen.some((one) => one.isCeiling)) {
+      answers = await record(load, running)
+      origin = `http://localhost:${port}`
+    }
+    if (chosen.includes(contender)) all.push(running)
+  }
+  for (const { name, why } of absent) say(`${name}: ${why}; its cells stay empty`)
+
+  const cells: Array<Cell> = []
+  const report = (found: ReadonlyArray<Cell>) => {
+    for (const cell of found) {
+      say(
+        cell.correct
+          ? `${cell.workload} · ${cell.contender}: ${Math.round(cell.requestsPerSecond)}/s, ` +
+              `p50 ${cell.p50Ms} ms, p99 ${cell.p99Ms} ms, ${Math.round(cell.serverCpuMicros)} µs of server CPU, ` +
+              `load ${Math.round(cell.loadShare * 100)} %`
+          : `${cell.workload} · ${cell.contender}: void, ${cell.why}`
+      )
+    }
+  }
+  for (const workload of work) {
+    const found = await compare(load, all, workload, plan)
+    report(found)
+    cells.push(...found)
+  }
+  const measured: Array<Server> = []
+  for (const { contender, server } of all) {
+    const known = servers.find((one) => one.contender === contender.name)!
+    measured.push({ ...known, loadedBytes: (await server.usage()).rssBytes })
+  }
+
+  const growth: Array<Growth> = []
+  const stored = all.filter(({ contender }) => !contender.isCeiling && contender.name.endsWith("-postgres"))
+  let before = 0
+  for (const tokens of sizes) {
+    for (const { contender, server } of stored) {
+      say(`${contender.name}: filling up to ${tokens} tokens`)
+      await fill(contender.name, postgres.url(contender.name), `http://localhost:${server.port}`, before, tokens)
+    }
+    before = tokens
+    const found: Array<Cell> = []
+    for (const workload of work.filter(({ name }) => name !== "discovery" && name !== "jwks")) {
+      found.push(...(await compare(load, stored, workload, plan)))
+    }
+    report(found)
+    growth.push({ tokens, cells: found })
+  }
+
+  const results: Results = {
+    machine: machine(),
+    date: new Date().toISOString(),
+    versions: versions(postgres.version),
+    cells,
+    servers: measured,
+    growth,
+    rounds: plan.rounds,
+    seconds: plan.seconds
+  }
+  const markdown = toMarkdown(results)
+  console.log(markdown)
+  if (!isPart) {
+    const { date, machine: where, versions: which } = results
+    const json = { machine: where, date, versions: which, rows: cells.map(rowOf) }
+    fs.writeFileSync(new URL("../results.json", import.meta.url), `${JSON.stringify(json, null, 2)}\n`)
+    fs.writeFileSync(new URL("../RESULTS.md", import.meta.url), markdown)
+  }
+} finally {
+  await Promise.all(all.map(({ server }) => server.stop()))
+  await load.stop()
+  await postgres.close()
+}
+process.exit()
