@@ -2,9 +2,12 @@
 import type { AuthorizationResponse } from "@lockspire/core"
 import { redirectPlace } from "./clientText.ts"
 import { html } from "./Html.ts"
-import { type BrandOptions, page, type Page } from "./layout.ts"
+import { type BrandOptions, page, type Page, type Script } from "./layout.ts"
 
-const script = "document.forms[0].submit()"
+const script: Script = {
+  text: "document.forms[0].submit()",
+  hash: "sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE="
+}
 
 /** The button is for browsers that run no script. */
 export const formPostPage = (

@@ -2,7 +2,6 @@
 import { Context } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { html, Html } from "./Html.ts"
-import { inlineHash } from "./inlineHash.ts"
 import { stylesheet } from "./stylesheet.ts"
 
 /** Whose pages these are. */
@@ -18,13 +17,21 @@ export const Brand = Context.Reference<BrandOptions>("@lockspire/http/pages/Bran
   defaultValue: () => ({ name: "Lockspire" })
 })
 
-/** A whole document, which knows its own inline parts: the policy it is sent with cannot drift from it. */
+/** A script that may run on a page, by its hash. A constant of ours, never made from input. */
+export interface Script {
+  readonly text: string
+  /** The Content-Security-Policy source of exactly this text: `sha256-…`. */
+  readonly hash: string
+}
+
+/** A whole document, which knows what of it may run: the policy it is sent with cannot drift from it. */
 export class Page extends Html {
-  readonly style: string
-  readonly script: string | undefined
-  constructor(text: string, style: string, script: string | undefined) {
+  /** Allows the one style element; new for every page. */
+  readonly nonce: string
+  readonly script: Script | undefined
+  constructor(text: string, nonce: string, script: Script | undefined) {
     super(text)
-    this.style = style
+    this.nonce = nonce
     this.script = script
   }
 }
@@ -35,18 +42,15 @@ export interface PageOptions {
   readonly brand?: BrandOptions | undefined
   /** For tables and lists rather than one question. */
   readonly wide?: boolean
-  /** Runs when the document is there; a constant of ours, never made from input. */
-  readonly script?: string
+  /** Runs when the document is there. */
+  readonly script?: Script
   /** Stands below the card. */
   readonly footer?: Html
 }
 
-/** Not a template: what is hashed is every character between the tags. */
-const element = (name: "style" | "script", text: string): Html => new Html(`<${name}>${text}</${name}>`)
-
 export const page = (options: PageOptions): Page => {
   const { name, css = "" } = options.brand ?? { name: "Lockspire" }
-  const style = `${stylesheet}${css}`
+  const nonce = crypto.randomUUID()
   const document = html`<!doctype html>
     <html lang="en">
       <head>
@@ -55,16 +59,18 @@ export const page = (options: PageOptions): Page => {
         <meta name="robots" content="noindex" />
         <title>${options.title} – ${name}</title>
         <link rel="icon" href="data:," />
-        ${element("style", style)}
+        <style nonce="${nonce}">
+          ${new Html(`${stylesheet}${css}`)}
+        </style>
       </head>
       <body class="${options.wide === true ? "wide" : ""}">
         <header>${name}</header>
         <main>${options.body}</main>
         <footer>${options.footer}</footer>
-        ${options.script === undefined ? undefined : element("script", options.script)}
+        ${options.script === undefined ? undefined : new Html(`<script>${options.script.text}</script>`)}
       </body>
     </html>`
-  return new Page(document.text, style, options.script)
+  return new Page(document.text, nonce, options.script)
 }
 
 /**
@@ -75,8 +81,8 @@ const policyOf = (document: Html): string => {
   const inline = document instanceof Page ? document : undefined
   return [
     "default-src 'none'",
-    ...(inline === undefined ? [] : [`style-src ${inlineHash(inline.style)}`]),
-    ...(inline?.script === undefined ? [] : [`script-src ${inlineHash(inline.script)}`]),
+    ...(inline === undefined ? [] : [`style-src 'nonce-${inline.nonce}'`]),
+    ...(inline?.script === undefined ? [] : [`script-src '${inline.script.hash}'`]),
     "img-src 'self' data:",
     "frame-ancestors 'none'",
     "base-uri 'none'"
@@ -88,8 +94,7 @@ export const pageHeaders = {
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
   "x-frame-options": "DENY",
-  "x-content-type-options": "nosniff",
-  "cross-origin-opener-policy": "same-origin"
+  "x-content-type-options": "nosniff"
 } as const
 
 /** The page as a response. */
