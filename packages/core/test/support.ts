@@ -1,14 +1,14 @@
 /** What the pipeline tests share: running a request to its refusal and saying it in one row. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { decodeJwt } from "jose"
 import { PageRefusal, RedirectRefusal } from "../src/authorization-request/validate.ts"
 import type { OAuthError } from "../src/oauth/OAuthError.ts"
 
 /** `page` or `redirect` for the authorization endpoint, then the error's class and its reason. */
 export const refusalOf = <A, E extends OAuthError | PageRefusal | RedirectRefusal, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(effect), (error): string => {
-    const inner: OAuthError =
-      error instanceof PageRefusal || error instanceof RedirectRefusal ? error.error : (error as OAuthError)
+    const inner: OAuthError = error instanceof PageRefusal || error instanceof RedirectRefusal ? error.error : error
     const way = error instanceof PageRefusal ? "page " : error instanceof RedirectRefusal ? "redirect " : ""
     return `${way}${inner._tag} ${inner.reason}${inner.parameter === undefined ? "" : ` ${inner.parameter}`}`
   })
@@ -18,3 +18,6 @@ export const refuses = <A, E extends OAuthError | PageRefusal | RedirectRefusal,
   effect: Effect.Effect<A, E, R>,
   expected: string
 ) => Effect.map(refusalOf(effect), (actual) => assert.strictEqual(actual, expected))
+
+/** The claims of a JWT that some other test verifies. */
+export const payloadOf = (jwt: string): Record<string, unknown> => decodeJwt(jwt)

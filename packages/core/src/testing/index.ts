@@ -2,3 +2,4 @@
 export * as Fixtures from "./fixtures.ts"
 export * as TestServer from "./TestServer.ts"
 export { TestHost } from "./TestHost.ts"
+export * from "./contract/index.ts"

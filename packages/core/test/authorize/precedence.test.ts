@@ -71,9 +71,9 @@ layer(Server.layer())("the authorization endpoint", (it) => {
   it.effect("RFC 6749 §4.1.2.1: of several errors the first in this order is the answer", () =>
     Effect.gen(function* () {
       yield* registered(aPublicClient())
-      let members = everythingWrong
+      const members: Members = { ...everythingWrong }
       for (const [mended, refusal] of rows) {
-        members = { ...members, ...mended }
+        Object.assign(members, mended)
         yield* refuses(ask(members), refusal)
       }
     })

@@ -20,8 +20,8 @@ const answer = Effect.fnUntraced(function* (members: Members, client = aClient({
 
 const errorAnswer = (members: Members) =>
   Effect.map(Effect.flip(answer(members)), (error) => {
-    assert.instanceOf(error, RedirectRefusal)
-    const { error: refusal, target } = error as RedirectRefusal
+    assert(error instanceof RedirectRefusal)
+    const { error: refusal, target } = error
     return failure(testIssuer, target, refusal, wire)
   })
 

@@ -1,13 +1,14 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { decodeProtectedHeader } from "jose"
 import type { Client } from "../../src/client/Client.ts"
 import { ClientStore } from "../../src/client/ClientStore.ts"
 import { introspect } from "../../src/introspection/introspect.ts"
 import { revoke } from "../../src/revocation/revoke.ts"
 import { aClient, aPublicClient, aResource, form, register, testIssuer } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
-import { refuses } from "../support.ts"
+import { payloadOf, refuses } from "../support.ts"
 
 const api = aResource({
   identifier: "https://api.example",
@@ -113,11 +114,9 @@ layer(Server.layer({ resources: [api, jwtApi] }))("introspection", (it) => {
         scope: "openid jwt.read",
         resource: jwtApi.identifier
       })
-      const decode = (part: string) =>
-        JSON.parse(atob(part.replaceAll("-", "+").replaceAll("_", "/"))) as Record<string, unknown>
-      const [header, payload] = tokens.access_token.split(".").slice(0, 2).map(decode)
-      assert.deepStrictEqual([header!["typ"], header!["alg"]], ["at+jwt", "RS256"])
-      const { auth_time, exp, iat, jti, ...claims } = payload!
+      const header = decodeProtectedHeader(tokens.access_token)
+      assert.deepStrictEqual([header.typ, header.alg], ["at+jwt", "RS256"])
+      const { auth_time, exp, iat, jti, ...claims } = payloadOf(tokens.access_token)
       assert.deepStrictEqual(claims, {
         iss: testIssuer,
         sub: subject,

@@ -8,7 +8,7 @@ import { introspect } from "../../src/introspection/introspect.ts"
 import { aClient, aPublicClient, aResource, form, register, testIssuer } from "../../src/testing/fixtures.ts"
 import { TestHost } from "../../src/testing/TestHost.ts"
 import * as Server from "../../src/testing/TestServer.ts"
-import { refuses } from "../support.ts"
+import { payloadOf, refuses } from "../support.ts"
 
 const api = aResource({ identifier: "https://api.example", scopes: ["api.read", "api.write"] })
 const mail = aResource({ identifier: "https://mail.example", scopes: ["mail.send"] })
@@ -60,10 +60,8 @@ layer(Server.layer({ resources: [api, mail] }))("the refresh_token grant", (it) 
         yield* TestClock.adjust("10 seconds")
         const response = yield* Server.refresh(client, first)
         assert.strictEqual(response.scope, "openid email offline_access")
-        const claims = (jwt: string) =>
-          JSON.parse(atob(jwt.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/"))) as Record<string, unknown>
-        const before = claims(tokens.id_token!)
-        const after = claims(response.id_token!)
+        const before = payloadOf(tokens.id_token!)
+        const after = payloadOf(response.id_token!)
         for (const same of ["iss", "sub", "aud", "auth_time", "sid"]) assert.deepStrictEqual(after[same], before[same])
         assert.strictEqual(before["nonce"], "a-nonce")
         assert.isFalse("nonce" in after)

@@ -7,7 +7,7 @@ import { aClient, aResource, form, register } from "../../src/testing/fixtures.t
 import { TestHost } from "../../src/testing/TestHost.ts"
 import * as Server from "../../src/testing/TestServer.ts"
 import { userinfo } from "../../src/userinfo/userinfo.ts"
-import { refuses } from "../support.ts"
+import { payloadOf, refuses } from "../support.ts"
 
 const api = aResource({ identifier: "https://api.example", scopes: ["api.read"] })
 const jane = {
@@ -58,8 +58,7 @@ layer(Server.layer({ resources: [api] }))("userinfo", (it) => {
       const idTokenClaims = JSON.stringify({ id_token: { email: null, sub: null, iss: { value: "x" } } })
       const { tokens, subject, header } = yield* janeWith({ scope: "openid", claims: idTokenClaims })
       assert.deepStrictEqual(Object.keys(yield* userinfo(header, form({}))), ["sub"])
-      const payload = tokens.id_token!.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")
-      const claims = JSON.parse(atob(payload)) as Record<string, unknown>
+      const claims = payloadOf(tokens.id_token!)
       assert.deepStrictEqual(
         [claims["email"], claims["sub"], claims["iss"]],
         [jane.email, subject, "https://issuer.example"]
