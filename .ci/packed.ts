@@ -25,7 +25,7 @@ const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): stri
     return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
   } catch (failure) {
     const { stderr, stdout } = failure as { readonly stdout?: string; readonly stderr?: string }
-    throw new Error(`${command} ${args.join(" ")} in ${cwd}\n${stdout ?? ""}${stderr ?? ""}`, { cause: failure })
+    throw new Error(`${command} ${args.join(" ")} in ${cwd}\n${stdout ?? ""}${stderr ?? ""}`, { cause: (failure as Error).message })
   }
 }
 
@@ -56,9 +56,13 @@ const lint = ({ name, tarball }: { readonly name: string; readonly tarball: stri
   if (name !== "@lockspire/cli") run(root, "attw", tarball, "--profile", "esm-only", "--no-emoji")
 }
 
-/** README's first TypeScript block, on a free port. */
+/** Every TypeScript block of a document: each is a whole module. */
+const blocks = (document: string): ReadonlyArray<string> =>
+  [...fs.readFileSync(path.join(root, document), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)].map((found) => found[1]!)
+
+/** README's host, on a free port. */
 const readmeHost = (port: number): string => {
-  const block = /```ts\n([\s\S]*?)```/.exec(fs.readFileSync(path.join(root, "README.md"), "utf8"))?.[1]
+  const [block] = blocks("README.md")
   if (block === undefined) throw new Error("README.md has no TypeScript block")
   return block.replaceAll("localhost:3000", `localhost:${port}`).replaceAll("port: 3000", `port: ${port}`)
 }
@@ -99,7 +103,7 @@ const install = (app: string, packed: ReadonlyArray<{ readonly name: string; rea
   }
   fs.mkdirSync(app)
   fs.writeFileSync(path.join(app, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }))
-  fs.writeFileSync(path.join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["host.ts"] }))
+  fs.writeFileSync(path.join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
   run(app, "npm", "install", "--no-audit", "--no-fund", "--prefer-offline")
 }
 
@@ -116,8 +120,10 @@ const checkAll = async (work: string) => {
   const port = await freePort()
   fs.writeFileSync(path.join(app, "host.ts"), readmeHost(port))
   fs.copyFileSync(path.join(root, ".ci", "signIn.mjs"), path.join(app, "signIn.mjs"))
+  const guide = blocks("docs/host-guide.md")
+  for (const [at, block] of guide.entries()) fs.writeFileSync(path.join(app, `guide-${at}.ts`), block)
   run(app, "npx", "--no-install", "tsc")
-  say("README's host compiles")
+  say(`README's host and ${guide.length} blocks of the host guide compile`)
 
   const host: ChildProcess = spawn(process.execPath, ["dist/host.js"], {
     cwd: app,
