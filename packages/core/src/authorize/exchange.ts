@@ -81,13 +81,16 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   )
   const isVerified = yield* verifierMatches(code, verifier)
   if (!isVerified) {
-    // Whoever guesses has one guess.
+    // Whoever guesses has one guess. Nothing can come of the grant any more, so nobody is told that it is live.
     yield* transaction.within(
-      Effect.flatMap(codes.redeem(issuer, codeHash, client.clientId, now), (isSpent) =>
-        isSpent
-          ? audit.append([event("authorization_code.spent", "grant", code.grantId, "CodeVerifierMismatch")])
-          : Effect.void
-      )
+      Effect.gen(function* () {
+        if (!(yield* codes.redeem(issuer, codeHash, client.clientId, now))) return
+        yield* tokens.revokeGrant(issuer, code.grantId, now, "CodeVerifierMismatch")
+        yield* audit.append([
+          event("authorization_code.spent", "grant", code.grantId, "CodeVerifierMismatch"),
+          event("grant.revoked", "grant", code.grantId, "CodeVerifierMismatch")
+        ])
+      })
     )
   }
   yield* check(

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { AuditLog } from "../../src/audit/AuditLog.ts"
 import type { Client } from "../../src/client/Client.ts"
+import { applicationsOf } from "../../src/consent/applications.ts"
 import { hashToken } from "../../src/crypto/Crypto.ts"
 import { introspect } from "../../src/introspection/introspect.ts"
 import { aClient, aPublicClient, aResource, form, register, testIssuer } from "../../src/testing/fixtures.ts"
@@ -108,6 +109,18 @@ layer(Server.layer({ resources: [api, mail] }))("the authorization_code grant", 
         yield* refuses(Server.exchangeCode(client, code, { code_verifier: wrong }), "InvalidGrant CodeVerifierMismatch")
         yield* refuses(Server.exchangeCode(client, code), noCode)
       }
+    })
+  )
+
+  it.effect("RFC 7636 §4.6: what a wrong verifier spent is no access that a person gave", () =>
+    Effect.gen(function* () {
+      const client = yield* register(aClient())
+      const { code, subject } = yield* aCode(client, { scope: "openid offline_access" })
+      assert.strictEqual((yield* applicationsOf(subject)).length, 1)
+      yield* Effect.exit(Server.exchangeCode(client, code, { code_verifier: "w".repeat(43) }))
+      assert.deepStrictEqual(yield* applicationsOf(subject), [])
+      const events = (yield* AuditLog.use((log) => log.latest(testIssuer, 2))).map((event) => event.action)
+      assert.deepStrictEqual(events, ["grant.revoked", "authorization_code.spent"])
     })
   )
 
