@@ -15,7 +15,7 @@ import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { ConsentPage, personName } from "../pages/consentPage.ts"
 import { errorPage } from "../pages/errorPage.ts"
 import { formPostPage } from "../pages/formPostPage.ts"
-import { Brand, respond } from "../pages/layout.ts"
+import { Brand, type BrandOptions, respond } from "../pages/layout.ts"
 import { isSameOrigin } from "../pages/sameOrigin.ts"
 import { bindingsOf, setBinding } from "../wire/binding.ts"
 import { answer, type Render } from "../wire/edge.ts"
@@ -33,9 +33,9 @@ const headers = { "cache-control": "no-store", "referrer-policy": "no-referrer" 
 const redirect = (request: Request, location: string) =>
   HttpServerResponse.empty({ status: request.method === "POST" ? 303 : 302, headers: { ...headers, location } })
 
-const toClient = (request: Request, response: AuthorizationResponse.AuthorizationResponse) =>
+const toClient = (request: Request, response: AuthorizationResponse.AuthorizationResponse, brand: BrandOptions) =>
   response.responseMode === "form_post"
-    ? respond(formPostPage(response))
+    ? respond(formPostPage(response, { brand }))
     : redirect(request, AuthorizationResponse.location(response))
 
 const errorOf = (failure: Failure): OAuthError.OAuthError => ("error" in failure ? failure.error : failure)
@@ -47,14 +47,14 @@ const refused = (failure: Failure) => {
 }
 
 const render =
-  (request: Request): Render<Failure> =>
+  (request: Request, brand: BrandOptions): Render<Failure> =>
   (failure, trace, issuer) => {
     if (failure._tag === "RedirectRefusal") {
       const response = AuthorizationResponse.failure(issuer.identifier, failure.target, failure.error, toWire)
-      return toClient(request, response)
+      return toClient(request, response, brand)
     }
     const { description, error, status } = toWire(errorOf(failure))
-    return respond(errorPage({ error, description, trace }), { status })
+    return respond(errorPage({ error, description, trace, brand }), { status })
   }
 
 const browserOf = (request: Request, issuer: Issuer.Issuer): Interact.Browser => ({
@@ -69,7 +69,7 @@ const show = Effect.fnUntraced(function* (request: Request, outcome: Interact.Ou
     setBinding(response, issuer, bindingsOf(issuer, request), binding)
   switch (outcome._tag) {
     case "Respond":
-      return toClient(request, outcome.response)
+      return toClient(request, outcome.response, yield* Brand)
     case "SignIn":
     case "Continue":
       return bind(redirect(request, outcome.location), outcome.binding)
@@ -99,6 +99,7 @@ export const layer = (path: string) =>
     "browser",
     Effect.fnUntraced(function* (handlers) {
       const services = yield* protocolServices
+      const brand = yield* Brand
       const run = <R>(
         endpoint: string,
         request: Request,
@@ -113,7 +114,7 @@ export const layer = (path: string) =>
             return yield* show(request, yield* pipeline(browser))
           }),
           refused,
-          render: render(request)
+          render: render(request, brand)
         }).pipe(Effect.provideContext(services))
       const begin = (parameters: Parameters.Parameters, browser: Interact.Browser, mayAnswerAtOnce: boolean) =>
         Interact.begin(parameters, browser, mayAnswerAtOnce)
