@@ -156,6 +156,11 @@ export class RawConnection {
     while (!this.isClosed) await this.change(deadline)
   }
 
+  /** Nothing more will come: a request that is not complete by now never will be. */
+  end(bytes: Uint8Array): void {
+    this.socket.end(bytes)
+  }
+
   close(): void {
     this.socket.destroy()
   }
@@ -177,6 +182,24 @@ export const send = async (issuer: string, request: RawRequest): Promise<RawResp
   try {
     connection.write(bytesOf(request, new URL(issuer).host))
     return await connection.next(request.method)
+  } finally {
+    connection.close()
+  }
+}
+
+/** Any bytes on a connection of their own: the answer, or undefined when the server hangs up without one. */
+export const sendBytes = async (
+  issuer: string,
+  bytes: Uint8Array,
+  method?: string
+): Promise<RawResponse | undefined> => {
+  const connection = await RawConnection.open(issuer)
+  try {
+    connection.end(bytes)
+    return await connection.next(method)
+  } catch (error) {
+    if (error instanceof Closed) return undefined
+    throw error
   } finally {
     connection.close()
   }
