@@ -147,6 +147,19 @@ layer(Server.layer({ crypto: counted }))("client authentication", (it) => {
     })
   )
 
+  it.effect("RFC 4648 §3.5: bits that base64 ignores are not ignored: one credential has one spelling", () =>
+    Effect.gen(function* () {
+      const clientId = ["bits", "bits-", "bits--"].find((id) => Server.basicHeader(id, testSecret).endsWith("=="))!
+      const client = yield* register(aClient({ clientId }))
+      const header = Server.basicHeader(clientId, testSecret)
+      yield* succeeds({}, header, client)
+      const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+      const bent = header.replace(/.==$/, (end) => `${alphabet[alphabet.indexOf(end[0]!) + 1]}==`)
+      assert.notStrictEqual(bent, header)
+      yield* refuses(ask({}, bent), "InvalidClient CredentialsMalformed")
+    })
+  )
+
   it.effect("RFC 6749 §3.2.1: who names no client, or brings what nobody registered, is refused", () =>
     Effect.gen(function* () {
       yield* refuses(ask({}), "InvalidClient CredentialsMissing")
