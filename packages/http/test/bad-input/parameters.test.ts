@@ -274,7 +274,7 @@ suite("parameters", (test) => {
       String.raw`{"id_token":{"a\u0000":null}}`,
       String.raw`{"id_token":{"acr":{"value":"\ud800"}}}`,
       `{"id_token":{"a":{"value":${"[".repeat(1000)}${"]".repeat(1000)}}}}`,
-      `${"[".repeat(3000)}`
+      "[".repeat(3000)
     ]
     for (const claims of malformed) {
       const response = await authorize(issuer, "first", { claims })

@@ -148,7 +148,10 @@ suite("interactions", (test) => {
     const person = browser()
     const page = await consentPage(issuer, person)
     const answers = await Promise.all(Array.from({ length: 8 }, () => submit(person, page)))
-    assert.deepStrictEqual(answers.map(({ status }) => status).toSorted(), [303, ...Array<number>(7).fill(400)])
+    assert.sameMembers(
+      answers.map(({ status }) => status),
+      [303, ...Array<number>(7).fill(400)]
+    )
   })
 
   test("two tabs in one browser sign in side by side, whichever finishes first", async (issuer) => {
