@@ -1,6 +1,6 @@
 /** Records for tests: constructors whose defaults mean something, so that a test states only what it is about. */
 import { DateTime, Effect } from "effect"
-import type { Client } from "../client/Client.ts"
+import { type Client, make } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { hashSecret } from "../crypto/SecretHash.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
@@ -18,26 +18,16 @@ export const testRedirectUri = "https://client.example/callback"
 let serial = 0
 
 /** A confidential web client that may do everything; its secret is `testSecret` once `register` has stored it. */
-export const aClient = (stated: Partial<Client> = {}): Client => ({
-  issuer: testIssuer,
-  clientId: `client-${++serial}`,
-  clientName: "A test client",
-  redirectUris: [testRedirectUri],
-  grantTypes: ["authorization_code", "refresh_token"],
-  responseTypes: ["code"],
-  tokenEndpointAuthMethod: "client_secret_basic",
-  scope: undefined,
-  applicationType: "web",
-  idTokenSignedResponseAlg: "ES256",
-  defaultMaxAge: undefined,
-  firstParty: false,
-  dangerouslyAllowNoPkce: false,
-  introspectAllTokens: false,
-  metadata: {},
-  secrets: [],
-  disabled: false,
-  ...stated
-})
+export const aClient = (stated: Partial<Client> = {}): Client =>
+  make({
+    issuer: testIssuer,
+    clientId: `client-${++serial}`,
+    clientName: "A test client",
+    redirectUris: [testRedirectUri],
+    grantTypes: ["authorization_code", "refresh_token"],
+    idTokenSignedResponseAlg: "ES256",
+    ...stated
+  })
 
 /** A client without a credential, as a single-page or native application is. */
 export const aPublicClient = (stated: Partial<Client> = {}): Client =>
