@@ -69,7 +69,7 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
     [client({})],
     [client({ grant_types: [] })],
     [client({ client_uri: "https://a.example", "client_name#ja": "x", contacts: ["a"], software_id: "x" })],
-    [client({ grant_types: ["client_credentials"] }), "clients[0].grant_types[0]: is stored, but"],
+    [client({ grant_types: ["password"] }), "clients[0].grant_types[0]: is stored, but"],
     [client({ grant_types: ["urn:example:grant"] }), "clients[0].grant_types[0]: is stored, but"],
     [client({ grant_types: ["authorization_code"] }), "clients[0].redirect_uris: is empty"],
     [client({ response_types: ["token code"] }), "clients[0].response_types[0]: is stored, but"],

@@ -21,6 +21,7 @@ export const rooms = [
   "authorization-request",
   "authorize",
   "refresh",
+  "client-credentials",
   "token-endpoint",
   "introspection",
   "revocation",

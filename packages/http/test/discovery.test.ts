@@ -107,7 +107,6 @@ const lists: Readonly<Record<string, { readonly works: Works; readonly absent: R
     absent: [
       "password",
       "implicit",
-      "client_credentials",
       "urn:ietf:params:oauth:grant-type:device_code",
       "urn:ietf:params:oauth:grant-type:token-exchange",
       "urn:ietf:params:oauth:grant-type:jwt-bearer",

@@ -1,5 +1,5 @@
 /** What a seed asks for that is accepted although the server cannot do it yet, or although it is risky. */
-import { Metadata, SecretHash } from "@lockspire/core"
+import { Metadata, SecretHash, supportedGrantTypes } from "@lockspire/core"
 import { answered, canonicalResponseType, humanReadable, inert, informative, secretMethods } from "./registered.ts"
 import { namedClientMembers, type Seed, type SeedClient } from "./Seed.ts"
 import { pathOf, type Warning } from "./SeedInvalid.ts"
@@ -34,7 +34,7 @@ const clientWarnings = (client: SeedClient): ReadonlyArray<Found> => [
 const unsupported = (client: SeedClient): ReadonlyArray<Found> => {
   const found: Array<Found> = []
   client.grant_types?.forEach((value, at) => {
-    if (!isIn(Metadata.supportedGrantTypes, value)) {
+    if (!isIn(supportedGrantTypes, value)) {
       found.push([["grant_types", at], `is stored, but this server does not answer the grant type "${value}" yet`])
     }
   })

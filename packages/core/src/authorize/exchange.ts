@@ -131,3 +131,10 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   yield* check("the grant is live", outcome === "Stored", () => new InvalidGrant({ reason: "GrantRevoked" }))
   return prepared.response
 })
+
+/** RFC 6749 §4.1.3; RFC 7636 §4.5. */
+export const grant = {
+  grantType: "authorization_code",
+  parameters: ["code", "redirect_uri", "code_verifier"],
+  exchange
+} as const

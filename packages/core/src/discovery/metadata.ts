@@ -10,10 +10,10 @@ import {
   Prompt,
   ResponseMode,
   supportedClientAuthenticationMethods,
-  supportedGrantTypes,
   supportedResponseTypes
 } from "../oauth/Metadata.ts"
 import { currentResources, knownScopes } from "../resource/registry.ts"
+import { supportedGrantTypes } from "../token-endpoint/grants.ts"
 
 /** The protocol's own claims, beside those of the standard scopes. */
 const protocolClaims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"]

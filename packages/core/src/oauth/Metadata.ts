@@ -1,9 +1,8 @@
 /** The registered values of the protocol that this server knows, and which of them it can do. */
 import { Schema } from "effect"
 
-/** `grant_type`, RFC 6749 §4 and its extensions. A client may register any; the token endpoint answers `supportedGrantTypes`. */
+/** `grant_type`, RFC 6749 §4 and its extensions. A client may register any; the token endpoint answers those of its table. */
 export const GrantType = Schema.NonEmptyString
-export const supportedGrantTypes = ["authorization_code", "refresh_token"] as const
 
 /** `response_type`, RFC 6749 §3.1.1. Only `code`: RFC 9700 §2.1.2 retires the implicit grant. */
 export const supportedResponseTypes = ["code"] as const

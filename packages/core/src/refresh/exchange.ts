@@ -163,3 +163,6 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   if (again?.grant._tag === "Live" && again.token._tag === "Rotated") return yield* reused(again.token)
   return yield* new InvalidGrant({ reason: "GrantRevoked" })
 })
+
+/** RFC 6749 §6. */
+export const grant = { grantType: "refresh_token", parameters: ["refresh_token", "scope"], exchange } as const

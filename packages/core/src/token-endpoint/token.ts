@@ -4,7 +4,7 @@ import { check, checking } from "../audit/Refusal.ts"
 import { authenticate, type PresentedCredentials } from "../client/authenticate.ts"
 import { InvalidRequest, UnauthorizedClient, UnsupportedGrantType } from "../oauth/OAuthError.ts"
 import { type Parameters, required } from "../oauth/Parameters.ts"
-import { grants, isGrantType } from "./grants.ts"
+import { grantParameters, grants } from "./grants.ts"
 
 /** RFC 6749 §3.2: request parameters must not be included more than once; RFC 8707 §2 exempts `resource`. */
 const singleParameters = [
@@ -13,11 +13,7 @@ const singleParameters = [
   "client_secret",
   "client_assertion",
   "client_assertion_type",
-  "code",
-  "redirect_uri",
-  "code_verifier",
-  "refresh_token",
-  "scope"
+  ...grantParameters
 ]
 
 export const token = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
@@ -29,9 +25,10 @@ export const token = Effect.fnUntraced(function* (parameters: Parameters, creden
   )
   const client = yield* authenticate(parameters, credentials)
   const grantType = yield* checking("RFC 6749 §3.2: grant_type", required(parameters, "grant_type"))
+  const grant = grants.get(grantType)
   yield* check(
     "RFC 6749 §5.2: the grant type is supported",
-    isGrantType(grantType),
+    grant !== undefined,
     () => new UnsupportedGrantType({ reason: "GrantTypeUnknown", received: grantType })
   )
   yield* check(
@@ -39,5 +36,5 @@ export const token = Effect.fnUntraced(function* (parameters: Parameters, creden
     client.grantTypes.includes(grantType),
     () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: grantType })
   )
-  return yield* grants[grantType as keyof typeof grants](client, parameters)
+  return yield* grant!.exchange(client, parameters)
 })

@@ -1,6 +1,8 @@
 import { Effect } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
-import type { Prepared } from "./issue.ts"
+import * as Scope from "../oauth/Scope.ts"
+import type { PreparedAccessToken } from "./accessToken.ts"
+import type { Prepared, TokenResponse } from "./issue.ts"
 import { TokenStore } from "./TokenStore.ts"
 
 /**
@@ -14,4 +16,21 @@ export const storePrepared = Effect.fnUntraced(function* (prepared: Prepared) {
   if (prepared.refreshToken !== undefined && !(yield* tokens.insertRefreshToken(prepared.refreshToken))) return false
   yield* audit.append(prepared.events)
   return true
+})
+
+/** Stores one access token in the open transaction; `false`, and nothing is stored, when its grant was revoked. */
+export const storeAccessToken = Effect.fnUntraced(function* (prepared: PreparedAccessToken) {
+  const tokens = yield* TokenStore
+  const audit = yield* AuditLog
+  if (!(yield* tokens.insertAccessToken(prepared.record))) return false
+  yield* audit.append([prepared.event])
+  return true
+})
+
+/** RFC 6749 §5.1, for a response that is one access token; a scope is never empty (§3.3). */
+export const accessTokenResponse = ({ lifetime, record, token }: PreparedAccessToken): TokenResponse => ({
+  access_token: token,
+  token_type: "Bearer",
+  expires_in: lifetime,
+  ...(record.scope.length === 0 ? {} : { scope: Scope.format(record.scope) })
 })

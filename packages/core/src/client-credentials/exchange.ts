@@ -1,0 +1,43 @@
+/** The `client_credentials` grant, RFC 6749 §4.4: a client acts for itself, and no person is involved. */
+import { Effect } from "effect"
+import { check, checking } from "../audit/Refusal.ts"
+import type { AuthenticatedClient } from "../client/authenticate.ts"
+import { isConfidential } from "../client/Client.ts"
+import { UnauthorizedClient } from "../oauth/OAuthError.ts"
+import type { Parameters } from "../oauth/Parameters.ts"
+import { currentResources, requestedResources } from "../resource/registry.ts"
+import { Transaction } from "../storage/Transaction.ts"
+import { prepareAccessToken } from "../token/accessToken.ts"
+import { accessTokenResponse, storeAccessToken } from "../token/store.ts"
+import { unattendedScope } from "./unattendedScope.ts"
+
+const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters) {
+  const transaction = yield* Transaction
+  const resources = yield* currentResources
+  yield* check(
+    "RFC 6749 §4.4: the client is confidential",
+    isConfidential(client),
+    () => new UnauthorizedClient({ reason: "PublicClient" })
+  )
+  const known = resources.map((resource) => resource.identifier)
+  const audience = yield* checking(
+    "RFC 8707 §2.2: registered resources",
+    requestedResources(parameters, known, "ResourceUnknown")
+  )
+  const scope = yield* unattendedScope(client, parameters, resources)
+
+  const prepared = yield* prepareAccessToken({
+    client,
+    subject: client.clientId,
+    grant: undefined,
+    actor: undefined,
+    scope,
+    audience
+  })
+  yield* transaction.within(storeAccessToken(prepared))
+  // RFC 6749 §4.4.3: no refresh token; the client can authenticate again at any time.
+  return accessTokenResponse(prepared)
+})
+
+/** RFC 6749 §4.4.2. */
+export const grant = { grantType: "client_credentials", parameters: ["scope"], exchange } as const
