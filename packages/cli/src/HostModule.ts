@@ -1,6 +1,6 @@
 /** `--host-module`: the host application's side of the contract, from a file of the operator's. */
 import { type Crypto, HostResolver, type Issuer, type MemoryStorage } from "@lockspire/core"
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { HttpRouter } from "effect/http"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
@@ -34,10 +34,8 @@ const holdsResolver = (file: string, host: Layer.Layer<HostResolver, unknown, Av
       const built = yield* Layer.build(host).pipe(
         Effect.mapError((error) => failed(`The Layer of the host module ${file} fails: ${reason(error)}`))
       )
-      return yield* Option.match(Context.getOption(built, HostResolver), {
-        onNone: () =>
-          Effect.fail(failed(`The default export of the host module ${file} is a Layer, but not of HostResolver.`)),
-        onSome: (resolver) => Effect.succeed(resolver)
-      })
+      return yield* Effect.mapError(Effect.fromOption(Context.getOption(built, HostResolver)), () =>
+        failed(`The default export of the host module ${file} is a Layer, but not of HostResolver.`)
+      )
     })
   )

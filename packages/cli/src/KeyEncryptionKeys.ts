@@ -10,34 +10,26 @@ export const previousVariable = "LOCKSPIRE_PREVIOUS_KEY_ENCRYPTION_KEY"
 
 type Key = Redacted.Redacted<Uint8Array>
 
-/** A key from the environment; `None` when the variable is not set. */
-const fromEnvironment = (name: string): Effect.Effect<Option.Option<Key>, CommandFailed> =>
-  Config.option(Config.Redacted(name)).pipe(
-    Effect.orElseSucceed(() => Option.none<Redacted.Redacted>()),
-    Effect.map(Option.filter((text) => Redacted.value(text) !== "")),
-    Effect.flatMap(
-      Option.match({
-        onNone: () => Effect.succeed(Option.none()),
-        onSome: (text) =>
-          Option.match(Sealed.keyFromText(Redacted.value(text)), {
-            onNone: () => Effect.fail(failed(`${name} is not 32 bytes in base64url (43 characters).`)),
-            onSome: (key) => Effect.succeed(Option.some(key))
-          })
-      })
-    )
+const read = (text: string, malformed: string): Effect.Effect<Key, CommandFailed> =>
+  Effect.mapError(Effect.fromOption(Sealed.keyFromText(text)), () => failed(malformed))
+
+/** A key from the environment; `None` when the variable is not set, or empty. */
+const fromEnvironment = Effect.fnUntraced(function* (name: string) {
+  const text = Option.getOrUndefined(
+    yield* Config.option(Config.Redacted(name)).pipe(Effect.orElseSucceed(() => Option.none()))
   )
+  if (text === undefined || Redacted.value(text) === "") return Option.none<Key>()
+  return Option.some(yield* read(Redacted.value(text), `${name} is not 32 bytes in base64url (43 characters).`))
+})
 
 export const current = fromEnvironment(variable)
 export const previous = fromEnvironment(previousVariable)
 
 /** The environment's key, which has to be there. */
-export const currentMust = Effect.flatMap(
-  current,
-  Option.match({
-    onNone: () =>
-      Effect.fail(failed(`There is no key-encryption key: set ${variable} to 32 random bytes in base64url.`)),
-    onSome: (key) => Effect.succeed(key)
-  })
+export const currentMust = Effect.flatMap(current, (key) =>
+  Effect.mapError(Effect.fromOption(key), () =>
+    failed(`There is no key-encryption key: set ${variable} to 32 random bytes in base64url.`)
+  )
 )
 
 export const toText = (key: Key): string => Base64Url.encode(Redacted.value(key))
@@ -53,10 +45,7 @@ export const currentOrOf = (dataDir: string) =>
 export const inDataDirectory = Effect.fnUntraced(function* (dataDir: string) {
   const fresh = yield* Crypto.randomToken
   const text = yield* DataDirectory.keyEncryptionKey(dataDir, fresh)
-  return yield* Option.match(Sealed.keyFromText(text), {
-    onNone: () => Effect.fail(failed(`${DataDirectory.keyFile(dataDir)} is not 32 bytes in base64url.`)),
-    onSome: (key) => Effect.succeed(key)
-  })
+  return yield* read(text, `${DataDirectory.keyFile(dataDir)} is not 32 bytes in base64url.`)
 })
 
 /** A key that is gone when the process ends. */

@@ -77,10 +77,9 @@ export const folder = () => {
   }
 }
 
-/** The processes whose command line names a folder. */
+/** The processes whose command line names a folder, where the system has a list of them. */
 export const processesNaming = (text: string): ReadonlyArray<string> =>
-  fs
-    .readdirSync("/proc")
+  (fs.existsSync("/proc") ? fs.readdirSync("/proc") : [])
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .flatMap((pid) => {
       try {

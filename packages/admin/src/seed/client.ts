@@ -1,5 +1,5 @@
 /** A seed's client as the record that is stored. */
-import { type Client, Crypto, Metadata, SecretHash, SecretVerifier } from "@lockspire/core"
+import { Client, Crypto, Metadata, SecretHash, SecretVerifier } from "@lockspire/core"
 import { DateTime, Effect, Redacted, Schema } from "effect"
 import { answered, secretMethods } from "./registered.ts"
 import { namedClientMembers, type SeedClient } from "./Seed.ts"
@@ -12,7 +12,7 @@ const isSigningAlgorithm = Schema.is(Metadata.SigningAlgorithm)
 export const clientOf = (issuer: string, seed: SeedClient, secrets: Secrets, disabled: boolean): Client.Client => {
   const algorithm = seed.id_token_signed_response_alg
   const scope = seed.scope?.split(" ").filter((value) => value !== "")
-  return {
+  return Client.make({
     issuer,
     clientId: seed.client_id,
     clientName: seed.client_name,
@@ -30,7 +30,7 @@ export const clientOf = (issuer: string, seed: SeedClient, secrets: Secrets, dis
     metadata: metadataOf(seed),
     secrets,
     disabled
-  }
+  })
 }
 
 /** The members without a column. A registration access token is a secret, so that none of those is ever copied. */
