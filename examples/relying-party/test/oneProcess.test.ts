@@ -12,8 +12,8 @@ import {
   ClientStore,
   MemoryStorage,
   SecretHash
-} from "../../../packages/core/src/index.ts"
-import { HostLive, HostRoutes } from "../../minimal/src/index.ts"
+} from "@lockspire/core"
+import { HostLive, HostRoutes } from "@lockspire/example-host"
 import { RelyingParty } from "../src/index.ts"
 import { approve, browser, freePort, press, secret, shown } from "./site.ts"
 

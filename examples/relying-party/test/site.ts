@@ -5,7 +5,7 @@ import { Context, Effect, Layer, Logger, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { createServer } from "node:http"
 import { type AddressInfo, createServer as createProbe } from "node:net"
-import { MemoryStorage } from "../../../packages/core/src/index.ts"
+import { MemoryStorage } from "@lockspire/core"
 import { RelyingParty } from "../src/index.ts"
 
 export const secret = "a-secret-of-more-than-thirty-two-characters"

@@ -5,8 +5,11 @@ import { Crypto } from "./crypto/Crypto.ts"
 import { SecretVerifier } from "./crypto/SecretHash.ts"
 import * as Issuer from "./issuer/Issuer.ts"
 import { Policies, type PolicySettings } from "./issuer/Policy.ts"
+import { KeyProvider, type KeyProviderPort } from "./key/KeyProvider.ts"
 import { defaultAlgorithms, ensure } from "./key/manage.ts"
+import * as Rotation from "./key/rotation.ts"
 import { SigningKeys } from "./key/SigningKeys.ts"
+import type { SigningAlgorithm } from "./oauth/Metadata.ts"
 import { Resources } from "./resource/Resources.ts"
 import * as Prune from "./retention/prune.ts"
 import { KeyEncryptionKey } from "./storage/Sealed.ts"
@@ -18,12 +21,18 @@ export interface Options {
   readonly keyEncryptionKey: Redacted.Redacted<Uint8Array>
   /** Keys that the current one replaced, until everything is sealed anew. */
   readonly previousKeyEncryptionKeys?: ReadonlyArray<Redacted.Redacted<Uint8Array>>
-  /** Replaces the defaults; what an operator stores can only make it stricter. */
+  /** Replaces the defaults. What an operator stores can make a member that is set here only stricter. */
   readonly policy?: PolicySettings
   /** Another implementation of the primitives; WebCrypto by default. */
   readonly crypto?: Layer.Layer<Crypto>
   /** Whether this process deletes what is over; on by default, and safe on every node. */
   readonly prune?: boolean
+  /** The algorithms for which a first start makes signing keys; RS256 and ES256 by default. */
+  readonly signingAlgorithms?: ReadonlyArray<SigningAlgorithm>
+  /** A KMS or an HSM that keeps the signing keys; by default they are in storage, sealed. */
+  readonly keyProvider?: KeyProviderPort
+  /** Whether this process moves signing keys on when their time has come; on by default, and safe on every node. */
+  readonly rotateKeys?: boolean
 }
 
 /** The key-encryption key as a service, for commands that need nothing else of the server. */
@@ -41,15 +50,24 @@ export const layer = (options: Options) => {
   const issuers = Layer.effect(Issuer.Issuers, Effect.forEach(options.issuers, Issuer.make))
   const firstKeys = Layer.effectDiscard(
     Effect.flatMap(Issuer.Issuers, (all) =>
-      Effect.forEach(all, (issuer) => ensure(issuer.identifier, defaultAlgorithms, system))
+      Effect.forEach(all, (issuer) => ensure(issuer.identifier, options.signingAlgorithms ?? defaultAlgorithms, system))
     )
   )
-  const background = options.prune === false ? firstKeys : Layer.merge(firstKeys, Prune.layer)
-  return Layer.mergeAll(
-    background,
+  // The fibre starts when the first keys are there.
+  const keys = options.rotateKeys === false ? firstKeys : Layer.provide(Rotation.layer, firstKeys)
+  const background = options.prune === false ? keys : Layer.merge(keys, Prune.layer)
+  const provider =
+    options.keyProvider === undefined ? Layer.empty : Layer.succeed(KeyProvider, options.keyProvider)
+  const services = Layer.mergeAll(
     SigningKeys.layer,
     SecretVerifier.layer,
     Resources.layer,
     Policies.layer(options.policy)
-  ).pipe(Layer.provideMerge(Layer.mergeAll(issuers, layerKeyEncryptionKey(options), options.crypto ?? Crypto.layer)))
+  )
+  return background.pipe(
+    Layer.provideMerge(services),
+    Layer.provideMerge(
+      Layer.mergeAll(issuers, layerKeyEncryptionKey(options), options.crypto ?? Crypto.layer, provider)
+    )
+  )
 }

@@ -2,12 +2,9 @@
 import type { AuthorizationResponse } from "@lockspire/core"
 import { redirectPlace } from "./clientText.ts"
 import { html } from "./Html.ts"
-import { type BrandOptions, page, type Page, type Script } from "./layout.ts"
+import { type BrandOptions, page, type Page } from "./layout.ts"
 
-const script: Script = {
-  text: "document.forms[0].submit()",
-  hash: "sha256-ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE="
-}
+const script = "document.forms[0].submit()"
 
 /** The button is for browsers that run no script. */
 export const formPostPage = (

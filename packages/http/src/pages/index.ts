@@ -2,17 +2,7 @@
 export { type Child, escape, html, Html } from "./Html.ts"
 export { httpsUrl, plainText } from "./text.ts"
 export { stylesheet } from "./stylesheet.ts"
-export {
-  Brand,
-  type BrandOptions,
-  Page,
-  page,
-  pageHeaders,
-  type PageOptions,
-  type Script,
-  respond,
-  seeOther
-} from "./layout.ts"
+export { Brand, type BrandOptions, Page, page, pageHeaders, type PageOptions, respond, seeOther } from "./layout.ts"
 export { clientName, redirectPlace } from "./clientText.ts"
 export { claimWording, scopeWording } from "./wording.ts"
 export { ConsentPage, consentPage, type ConsentOptions, personName } from "./consentPage.ts"

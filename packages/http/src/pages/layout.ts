@@ -2,6 +2,7 @@
 import { Context } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { html, Html } from "./Html.ts"
+import { inlineHash } from "./inlineHash.ts"
 import { stylesheet } from "./stylesheet.ts"
 
 /** Whose pages these are. */
@@ -17,21 +18,13 @@ export const Brand = Context.Reference<BrandOptions>("@lockspire/http/pages/Bran
   defaultValue: () => ({ name: "Lockspire" })
 })
 
-/** A script that may run on a page, by its hash. A constant of ours, never made from input. */
-export interface Script {
-  readonly text: string
-  /** The Content-Security-Policy source of exactly this text: `sha256-…`. */
-  readonly hash: string
-}
-
-/** A whole document, which knows what of it may run: the policy it is sent with cannot drift from it. */
+/** A whole document, which knows its own inline parts: the policy it is sent with cannot drift from it. */
 export class Page extends Html {
-  /** Allows the one style element; new for every page. */
-  readonly nonce: string
-  readonly script: Script | undefined
-  constructor(text: string, nonce: string, script: Script | undefined) {
+  readonly style: string
+  readonly script: string | undefined
+  constructor(text: string, style: string, script: string | undefined) {
     super(text)
-    this.nonce = nonce
+    this.style = style
     this.script = script
   }
 }
@@ -42,15 +35,18 @@ export interface PageOptions {
   readonly brand?: BrandOptions | undefined
   /** For tables and lists rather than one question. */
   readonly wide?: boolean
-  /** Runs when the document is there. */
-  readonly script?: Script
+  /** Runs when the document is there; a constant of ours, never made from input. */
+  readonly script?: string
   /** Stands below the card. */
   readonly footer?: Html
 }
 
+/** Not a template: what is hashed is every character between the tags. */
+const element = (name: "style" | "script", text: string): Html => new Html(`<${name}>${text}</${name}>`)
+
 export const page = (options: PageOptions): Page => {
   const { name, css = "" } = options.brand ?? { name: "Lockspire" }
-  const nonce = crypto.randomUUID()
+  const style = `${stylesheet}${css}`
   const document = html`<!doctype html>
     <html lang="en">
       <head>
@@ -59,18 +55,16 @@ export const page = (options: PageOptions): Page => {
         <meta name="robots" content="noindex" />
         <title>${options.title} – ${name}</title>
         <link rel="icon" href="data:," />
-        <style nonce="${nonce}">
-          ${new Html(`${stylesheet}${css}`)}
-        </style>
+        ${element("style", style)}
       </head>
       <body class="${options.wide === true ? "wide" : ""}">
         <header>${name}</header>
         <main>${options.body}</main>
         <footer>${options.footer}</footer>
-        ${options.script === undefined ? undefined : new Html(`<script>${options.script.text}</script>`)}
+        ${options.script === undefined ? undefined : element("script", options.script)}
       </body>
     </html>`
-  return new Page(document.text, nonce, options.script)
+  return new Page(document.text, style, options.script)
 }
 
 /**
@@ -81,8 +75,8 @@ const policyOf = (document: Html): string => {
   const inline = document instanceof Page ? document : undefined
   return [
     "default-src 'none'",
-    ...(inline === undefined ? [] : [`style-src 'nonce-${inline.nonce}'`]),
-    ...(inline?.script === undefined ? [] : [`script-src '${inline.script.hash}'`]),
+    ...(inline === undefined ? [] : [`style-src ${inlineHash(inline.style)}`]),
+    ...(inline?.script === undefined ? [] : [`script-src ${inlineHash(inline.script)}`]),
     "img-src 'self' data:",
     "frame-ancestors 'none'",
     "base-uri 'none'"
