@@ -65,9 +65,11 @@ export class TestIssuer extends Context.Service<
 
 const cookie = "test-session"
 
-/** The session is the cookie itself: `subject.authTimeMillis.acr.sessionId`. */
+/** The session is the cookie itself: `subject.authTimeMillis.acr.sessionId`; a mangled one signs nobody in. */
+const isSession = /^([\x21-\x2d\x2f-\x7e]+)\.([0-9]{1,15})\.([\x21-\x2d\x2f-\x7e]*)\.([A-Za-z0-9-]+)$/
+
 const sessionOf = (cookies: Readonly<Record<string, string>>): Option.Option<Authentication> => {
-  const [subject, authTime, acr, sessionId] = (cookies[cookie] ?? "").split(".")
+  const [, subject, authTime, acr, sessionId] = isSession.exec(cookies[cookie] ?? "") ?? []
   if (subject === undefined || sessionId === undefined) return Option.none()
   return Option.some({
     subject,
@@ -101,7 +103,10 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
           Effect.succeed(
             `/test/sign-in?${new URLSearchParams({ reason, returnTo, hint: loginHint ?? "", acr: acrValues[0] ?? "" })}`
           ),
-        claims: ({ subject }) => Effect.map(Ref.get(people), (all) => Option.fromUndefinedOr(all[subject])),
+        claims: ({ subject }) =>
+          Effect.map(Ref.get(people), (all) =>
+            Option.fromUndefinedOr(Object.hasOwn(all, subject) ? all[subject] : undefined)
+          ),
         mayUse: () => Effect.succeed(true)
       })
       const SignIn = HttpRouter.add("GET", "/test/sign-in", (request) =>
