@@ -25,7 +25,7 @@ const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): stri
     return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
   } catch (failure) {
     const { stderr, stdout } = failure as { readonly stdout?: string; readonly stderr?: string }
-    throw new Error(`${command} ${args.join(" ")} in ${cwd}\n${stdout ?? ""}${stderr ?? ""}`, { cause: (failure as Error).message })
+    throw new Error(`${command} ${args.join(" ")} in ${cwd}\n${stdout ?? ""}${stderr ?? ""}`, { cause: failure })
   }
 }
 
