@@ -1,12 +1,15 @@
 import { type Resource, ResourceStore } from "@lockspire/core"
 import { Effect, Layer } from "effect"
-import { all, client, done } from "./statement.ts"
+import { all, client, done, toJson } from "./statement.ts"
 
 interface Row {
   readonly issuer: string
   readonly identifier: string
   readonly scopes: ReadonlyArray<string>
   readonly access_token_format: Resource.Resource["accessTokenFormat"]
+  readonly signing_algorithm: Exclude<Resource.Resource["signingAlgorithm"], undefined> | null
+  readonly access_token_lifetime: number | null
+  readonly encryption: Resource.AccessTokenEncryption | null
   readonly introspection_clients: ReadonlyArray<string>
 }
 
@@ -15,6 +18,9 @@ const fromRow = (row: Row): Resource.Resource => ({
   identifier: row.identifier,
   scopes: row.scopes,
   accessTokenFormat: row.access_token_format,
+  ...(row.signing_algorithm === null ? {} : { signingAlgorithm: row.signing_algorithm }),
+  ...(row.access_token_lifetime === null ? {} : { accessTokenLifetime: row.access_token_lifetime }),
+  ...(row.encryption === null ? {} : { encryption: row.encryption }),
   introspectionClients: row.introspection_clients
 })
 
@@ -31,10 +37,15 @@ export const layer = Layer.effect(
             identifier: resource.identifier,
             scopes: resource.scopes,
             access_token_format: resource.accessTokenFormat,
+            signing_algorithm: resource.signingAlgorithm ?? null,
+            access_token_lifetime: resource.accessTokenLifetime ?? null,
+            encryption: toJson(resource.encryption),
             introspection_clients: resource.introspectionClients
           })}
           ON CONFLICT (issuer, identifier) DO UPDATE SET
             scopes = excluded.scopes, access_token_format = excluded.access_token_format,
+            signing_algorithm = excluded.signing_algorithm,
+            access_token_lifetime = excluded.access_token_lifetime, encryption = excluded.encryption,
             introspection_clients = excluded.introspection_clients`)
     })
   )

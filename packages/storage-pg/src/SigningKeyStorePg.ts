@@ -53,7 +53,7 @@ export const layer = Layer.effect(
             created_at: toDate(key.createdAt)
           })}`
         ),
-      activateNext: (issuer, algorithm, at) =>
+      activateNext: (issuer, algorithm, at, createdBy) =>
         within(sql)(
           Effect.gen(function* () {
             // One at a time for an algorithm: two calls must not choose the same key, nor retire each other's.
@@ -61,6 +61,7 @@ export const layer = Layer.effect(
             const next = sql`
               SELECT kid FROM signing_keys
               WHERE issuer = ${issuer} AND algorithm = ${algorithm} AND activated_at IS NULL AND retired_at IS NULL
+                AND created_at <= ${toDate(createdBy)}
               ORDER BY created_at, kid LIMIT 1`
             // First, because the index allows no moment with two active keys.
             yield* done(sql`

@@ -9,12 +9,15 @@ const seconds = (minimum: number, maximum: number) =>
   })
 const day = 86_400
 
+/** No policy lets an access or ID token live longer. */
+export const longestTokenLifetime = day
+
 /** What may be set, per issuer. An absent member keeps the default. */
 export const PolicySettings = Schema.Struct({
   /** RFC 6749 §4.1.2 recommends ten minutes at most; FAPI 2.0 and this server sixty seconds. */
   authorizationCodeLifetime: Schema.optionalKey(seconds(5, 60)),
-  accessTokenLifetime: Schema.optionalKey(seconds(30, day)),
-  idTokenLifetime: Schema.optionalKey(seconds(30, day)),
+  accessTokenLifetime: Schema.optionalKey(seconds(30, longestTokenLifetime)),
+  idTokenLifetime: Schema.optionalKey(seconds(30, longestTokenLifetime)),
   /** A refresh token that nobody uses for so long is dead. */
   refreshTokenIdleLifetime: Schema.optionalKey(seconds(60, 400 * day)),
   /** However often it is used, the grant ends then. */
@@ -27,6 +30,8 @@ export const PolicySettings = Schema.Struct({
   firstPartySkipsConsent: Schema.optionalKey(Schema.Boolean),
   /** How long a remembered consent lasts; a consent is never older than this. */
   consentLifetime: Schema.optionalKey(seconds(60, 4000 * day)),
+  /** How long a key signs before the next one takes over. */
+  signingKeyLifetime: Schema.optionalKey(seconds(3600, 4000 * day)),
   /** How long audit events are kept. */
   auditRetention: Schema.optionalKey(seconds(day, 4000 * day))
 })
@@ -43,6 +48,7 @@ export const defaults: Policy = {
   interactionLifetime: 3600,
   firstPartySkipsConsent: true,
   consentLifetime: 365 * day,
+  signingKeyLifetime: 90 * day,
   auditRetention: 400 * day
 }
 

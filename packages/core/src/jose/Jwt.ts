@@ -1,62 +1,84 @@
-/** Signed JWTs over the `jose` package: one way to make one, one strict way to read our own. */
+/** Signed JWTs: one way to make one, one strict way to read our own. */
 import { Effect, Option, type Schema } from "effect"
+import { Base64Url } from "effect/encoding"
 import * as jose from "jose"
+import { Crypto, encode } from "../crypto/Crypto.ts"
 import type { SigningAlgorithm } from "../oauth/Metadata.ts"
+import { decode } from "./Compact.ts"
+import type { Sign } from "./Signer.ts"
 
 export type Payload = Readonly<Record<string, Schema.Json | undefined>>
+
+type PublicJwk = Readonly<Record<string, Schema.Json>>
 
 /** A fresh key pair as JWKs; the public one with `kid` (its RFC 7638 thumbprint), `alg` and `use`. */
 export const generate = (algorithm: SigningAlgorithm) =>
   Effect.promise(async () => {
     const pair = await jose.generateKeyPair(algorithm, { extractable: true, modulusLength: 2048 })
-    const bare = await jose.exportJWK(pair.publicKey)
-    const kid = await jose.calculateJwkThumbprint(bare)
-    const publicJwk = { ...bare, kid, alg: algorithm, use: "sig" }
+    const { kty, crv, x, y, n, e } = await jose.exportJWK(pair.publicKey)
+    const named = Object.entries({ kty, crv, x, y, n, e }).filter((entry): entry is [string, string] => !!entry[1])
+    const bare: Record<string, string> = Object.fromEntries(named)
+    const kid = await jose.calculateJwkThumbprint(bare as unknown as jose.JWK)
     return {
       kid,
-      publicJwk,
+      publicJwk: { ...bare, kid, alg: algorithm, use: "sig" } as PublicJwk,
       privateJwk: await jose.exportJWK(pair.privateKey)
     }
   })
 
-export type PrivateKey = jose.CryptoKey
-
-export const importKey = (jwk: jose.JWK, algorithm: SigningAlgorithm) =>
-  Effect.promise(async () => (await jose.importJWK(jwk, algorithm)) as PrivateKey)
-
 /** A compact JWS (RFC 7515 §3.1) over the claims; members that are undefined are left out. */
 export const sign = (
-  key: PrivateKey,
-  header: { readonly alg: SigningAlgorithm; readonly kid: string; readonly typ: string },
+  key: Sign,
+  header: { readonly alg: SigningAlgorithm; readonly kid: string; readonly typ: string | undefined },
   payload: Payload
-) =>
-  Effect.promise(() =>
-    new jose.CompactSign(new TextEncoder().encode(JSON.stringify(payload))).setProtectedHeader(header).sign(key)
-  )
+): Effect.Effect<string> => {
+  const part = (json: unknown) => Base64Url.encode(encode(JSON.stringify(json)))
+  const signed = `${part(header)}.${part(payload)}`
+  return Effect.map(key(encode(signed)), (signature) => `${signed}.${Base64Url.encode(signature)}`)
+}
 
 /**
  * The claims of a JWT that one of the given public keys signed with that key's own algorithm (RFC 8725 §3.1): the
  * token's header picks the key, never the algorithm. Its `typ` is the expected one, so that no kind of token passes for
  * another (§3.11). `None` for anything else. Times are not looked at.
  */
-export const verify = (
+export const verify = Effect.fnUntraced(function* (
   jwt: string,
-  typ: string,
-  keys: ReadonlyArray<Readonly<Record<string, Schema.Json>>>
-): Effect.Effect<Option.Option<Payload>> =>
-  Effect.gen(function* () {
-    if (!/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(jwt)) return Option.none()
-    const verified = yield* Effect.tryPromise(async () => {
-      const header = jose.decodeProtectedHeader(jwt)
-      const jwk = header.typ === typ ? keys.find((key) => key["kid"] === header.kid) : undefined
-      if (jwk === undefined) return undefined
-      const algorithm = jwk["alg"] as string
-      const key = await jose.importJWK(jwk, algorithm)
-      const { payload } = await jose.compactVerify(jwt, key, { algorithms: [algorithm] })
-      return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload)) as unknown
-    }).pipe(Effect.option)
-    return Option.filter(
-      verified,
-      (claims): claims is Payload => typeof claims === "object" && claims !== null && !Array.isArray(claims)
-    )
+  typ: string | undefined,
+  keys: ReadonlyArray<PublicJwk>
+) {
+  const decoded = decode(jwt)
+  if (decoded === undefined || decoded.header["typ"] !== typ) return Option.none<Payload>()
+  const jwk = keys.find((key) => key["kid"] === decoded.header["kid"])
+  if (jwk === undefined || jwk["alg"] !== decoded.header["alg"]) return Option.none<Payload>()
+  const algorithm = jwk["alg"] as string
+  const isSigned = yield* Effect.promise(async () => {
+    try {
+      await jose.compactVerify(jwt, await jose.importJWK(jwk, algorithm), { algorithms: [algorithm] })
+      return true
+    } catch {
+      return false
+    }
   })
+  return isSigned ? Option.some<Payload>(decoded.payload) : Option.none<Payload>()
+})
+
+const digests: Partial<Record<SigningAlgorithm, "SHA-384" | "SHA-512">> = {
+  ES384: "SHA-384",
+  EdDSA: "SHA-512",
+  Ed25519: "SHA-512"
+}
+
+/**
+ * OpenID Connect Core §3.1.3.6, for `at_hash` and its like: the left half of the digest that belongs to the algorithm
+ * of the token that carries it, which for Ed25519 is SHA-512 (RFC 8032 §5.1).
+ */
+export const halfHash = Effect.fnUntraced(function* (algorithm: SigningAlgorithm, text: string) {
+  const { sha256 } = yield* Crypto
+  const name = digests[algorithm]
+  const digest =
+    name === undefined
+      ? yield* sha256(encode(text))
+      : new Uint8Array(yield* Effect.promise(() => crypto.subtle.digest(name, new Uint8Array(encode(text)))))
+  return Base64Url.encode(digest.slice(0, digest.length / 2))
+})

@@ -12,9 +12,15 @@ export class SigningKeyStore extends Context.Service<
     readonly insert: (key: In<"Next">) => Effect.Effect<void>
     /**
      * Moves the oldest `Next` key of the algorithm to `Active`, and the one that was `Active` to `Retiring`, as one
-     * step. `false`, and nothing changes, when there is no `Next` key: of two calls at once for one key one gets it.
+     * step. `false`, and nothing changes, when no `Next` key was created at `createdBy` or before: of two calls at once
+     * for one key one gets it.
      */
-    readonly activateNext: (issuer: string, algorithm: SigningAlgorithm, at: DateTime.Utc) => Effect.Effect<boolean>
+    readonly activateNext: (
+      issuer: string,
+      algorithm: SigningAlgorithm,
+      at: DateTime.Utc,
+      createdBy: DateTime.Utc
+    ) => Effect.Effect<boolean>
     /** Moves a `Retiring` or `Next` key to `Retired`. `false` when there is none of that kid. */
     readonly retire: (issuer: string, kid: string, at: DateTime.Utc) => Effect.Effect<boolean>
     /** Replaces the sealed private part, whatever the state; `false` when the sealed part is no longer `before`. */
@@ -37,11 +43,12 @@ export class SigningKeyStore extends Context.Service<
               .toSorted((a, b) => a.createdAt.epochMilliseconds - b.createdAt.epochMilliseconds)
           ),
         insert: (next) => keys.step((rows) => rows.set(key(next.issuer, next.kid), next)),
-        activateNext: (issuer, algorithm, at) =>
+        activateNext: (issuer, algorithm, at, createdBy) =>
           keys.step((rows) => {
             const own = [...rows.values()].filter((row) => row.issuer === issuer && row.algorithm === algorithm)
             const next = own
               .filter((row): row is In<"Next"> => row._tag === "Next")
+              .filter((row) => !MemoryTable.isBefore(createdBy, row.createdAt))
               .toSorted((a, b) => a.createdAt.epochMilliseconds - b.createdAt.epochMilliseconds)[0]
             if (next === undefined) return false
             for (const row of own) {

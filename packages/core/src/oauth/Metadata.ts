@@ -22,6 +22,17 @@ export type Prompt = typeof Prompt.Type
 export const Display = Schema.Literals(["page", "popup", "touch", "wap"])
 export type Display = typeof Display.Type
 
-/** JWS algorithms of RFC 7518 §3.1 with which tokens are signed. */
-export const SigningAlgorithm = Schema.Literals(["RS256", "ES256"])
+/** JWS algorithms with which we sign: RFC 7518 §3.1, RFC 8037 §3.1 (`EdDSA`, always with Ed25519), RFC 9864 §2.2 (`Ed25519`). */
+export const SigningAlgorithm = Schema.Literals(["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"])
 export type SigningAlgorithm = typeof SigningAlgorithm.Type
+
+/**
+ * JWE key management with which we encrypt, RFC 7518 §4.1. RSA1_5 is open to Bleichenbacher's attack, PBES2 to whoever
+ * chooses the iteration count: neither is here.
+ */
+export const EncryptionAlgorithm = Schema.Literals(["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256"])
+export type EncryptionAlgorithm = typeof EncryptionAlgorithm.Type
+
+/** JWE content encryption, RFC 7518 §5.1. */
+export const ContentEncryption = Schema.Literals(["A128GCM", "A256GCM", "A128CBC-HS256"])
+export type ContentEncryption = typeof ContentEncryption.Type

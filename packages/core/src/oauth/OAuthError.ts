@@ -34,6 +34,8 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<
     | "ForeignOrigin"
     | "RedirectUriMissing"
     | "RedirectUriNotRegistered"
+    | "SigningKeyMissing"
+    | "EncryptionKeyMissing"
   >
 > {}
 
@@ -46,6 +48,27 @@ export class InvalidClient extends Data.TaggedError("InvalidClient")<
     | "ClientDisabled"
     | "MethodNotRegistered"
     | "SecretMismatch"
+    | "SecretExpired"
+    | "AssertionTypeUnknown"
+    | "AssertionMalformed"
+    | "AssertionAlgorithmNotAllowed"
+    | "AssertionTypNotAllowed"
+    | "AssertionIssuerMismatch"
+    | "AssertionKeysUnavailable"
+    | "AssertionKeyUnknown"
+    | "AssertionSignatureMismatch"
+    | "AssertionAudienceMismatch"
+    | "AssertionExpired"
+    | "AssertionLifetimeTooLong"
+    | "AssertionNotYetValid"
+    | "AssertionJtiMissing"
+    | "AssertionReplayed"
+    | "CertificateMissing"
+    | "CertificateMalformed"
+    | "CertificateExpired"
+    | "CertificateNotTrusted"
+    | "CertificateSubjectMismatch"
+    | "CertificateNotRegistered"
   >
 > {}
 
@@ -83,7 +106,7 @@ export class InvalidScope extends Data.TaggedError("InvalidScope")<
 
 /** `invalid_target`: RFC 8707 §2. */
 export class InvalidTarget extends Data.TaggedError("InvalidTarget")<
-  Detail<"ResourceMalformed" | "ResourceUnknown" | "ResourceNotGranted">
+  Detail<"ResourceMalformed" | "ResourceUnknown" | "ResourceNotGranted" | "ResourcesDiffer" | "ResourceKeyMissing">
 > {}
 
 /** `unsupported_response_type`: RFC 6749 §4.1.2.1. */

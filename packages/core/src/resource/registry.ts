@@ -4,7 +4,7 @@ import { standardScopes } from "../oauth/Claims.ts"
 import { InvalidTarget } from "../oauth/OAuthError.ts"
 import { every, type Parameters } from "../oauth/Parameters.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
-import { isResourceIdentifier, type Resource } from "./Resource.ts"
+import { normalForm, type Resource } from "./Resource.ts"
 import { Resources } from "./Resources.ts"
 
 /** The registered resources of the current issuer. */
@@ -18,22 +18,49 @@ export const knownScopes = (resources: ReadonlyArray<Resource>): ReadonlyArray<s
   ...new Set([...standardScopes, ...resources.flatMap((resource) => resource.scopes)])
 ]
 
-/** The `resource` parameters of a request, each among `allowed`; RFC 8707 §2: anything else is `invalid_target`. */
+/**
+ * The `resource` parameters of a request as they are registered, each among `allowed` by its normal form; RFC 8707 §2:
+ * anything else is `invalid_target`.
+ */
 export const requestedResources = (
   parameters: Parameters,
   allowed: ReadonlyArray<string>,
   whenNotAllowed: "ResourceUnknown" | "ResourceNotGranted"
 ): Effect.Effect<ReadonlyArray<string>, InvalidTarget> => {
-  const requested = [...new Set(every(parameters, "resource"))]
-  for (const received of requested) {
-    if (!isResourceIdentifier(received)) {
+  const requested = new Set<string>()
+  const registered = new Map(allowed.map((identifier) => [normalForm(identifier), identifier]))
+  for (const received of every(parameters, "resource")) {
+    const normal = normalForm(received)
+    if (normal === undefined) {
       return Effect.fail(new InvalidTarget({ reason: "ResourceMalformed", parameter: "resource", received }))
     }
-    if (!allowed.includes(received)) {
+    const identifier = registered.get(normal)
+    if (identifier === undefined) {
       return Effect.fail(new InvalidTarget({ reason: whenNotAllowed, parameter: "resource", received }))
     }
+    requested.add(identifier)
   }
-  return Effect.succeed(requested)
+  return Effect.succeed([...requested])
+}
+
+/** How a resource wants its access tokens: one token can only be of one kind. */
+const kindOf = (one: Resource): string =>
+  one.accessTokenFormat === "opaque"
+    ? `opaque ${one.accessTokenLifetime ?? ""}`
+    : JSON.stringify([one.accessTokenFormat, one.signingAlgorithm ?? "RS256", one.accessTokenLifetime, one.encryption])
+
+/**
+ * The registered resources that a token for this audience is for. Where they differ in format, key or lifetime, no one
+ * token fits all of them, and the request has to name fewer (RFC 8707 §2).
+ */
+export const audienceOf = (
+  audience: ReadonlyArray<string>,
+  resources: ReadonlyArray<Resource>
+): Effect.Effect<ReadonlyArray<Resource>, InvalidTarget> => {
+  const own = resources.filter((one) => audience.includes(one.identifier))
+  return new Set(own.map(kindOf)).size > 1
+    ? Effect.fail(new InvalidTarget({ reason: "ResourcesDiffer", parameter: "resource", received: audience.join(" ") }))
+    : Effect.succeed(own)
 }
 
 /**

@@ -28,6 +28,7 @@ export const layer = ({ resources = [], ...options }: Options = {}) => {
     issuers: [testIssuer],
     keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)),
     prune: false,
+    rotateKeys: false,
     ...options
   })
   return Layer.mergeAll(server, TestHost.layer, RecordedRefusals.layer).pipe(

@@ -1,23 +1,16 @@
 /** The ID token, OpenID Connect Core §2, §3.1.3.6. */
 import { Effect, Option } from "effect"
-import { Base64Url } from "effect/encoding"
 import type { Client } from "../client/Client.ts"
-import { Crypto, encode } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import type { Policy } from "../issuer/Policy.ts"
-import { SigningKeys } from "../key/SigningKeys.ts"
+import { halfHash } from "../jose/Jwt.ts"
 import { select } from "../oauth/Claims.ts"
 import type { Live } from "./Grant.ts"
+import { idTokenLifetime } from "./Lifetime.ts"
+import { encryptFor, signFor } from "./SecuredResponse.ts"
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
-
-/** §3.1.3.6: the left half of the access token's SHA-256, since every algorithm of ours hashes with SHA-256. */
-const atHash = Effect.fnUntraced(function* (accessToken: string) {
-  const crypto = yield* Crypto
-  const hash = yield* crypto.sha256(encode(accessToken))
-  return Base64Url.encode(hash.slice(0, 16))
-})
 
 /** Never from the host: they are the protocol's to say. */
 const reserved = new Set([
@@ -37,7 +30,7 @@ const reserved = new Set([
 ])
 
 /**
- * Signed with the client's registered algorithm. `azp` is left out, since the audience is the client alone; claims of
+ * Signed with the client's registered algorithm, and encrypted where it registered that. `azp` is left out, since the audience is the client alone; claims of
  * scopes are for userinfo (§5.4), those that `claims` asks for here are here (§5.5).
  */
 export const issue = Effect.fnUntraced(function* (options: {
@@ -51,7 +44,6 @@ export const issue = Effect.fnUntraced(function* (options: {
 }) {
   const { client, grant } = options
   const host = yield* HostResolver
-  const keys = yield* SigningKeys
   const issuer = (yield* CurrentIssuer).identifier
   const names = Object.keys(grant.claims?.id_token ?? {}).filter((name) => !reserved.has(name))
   const known =
@@ -62,18 +54,19 @@ export const issue = Effect.fnUntraced(function* (options: {
           () => ({})
         )
   const issuedAt = seconds(options.issuedAt)
-  return yield* keys.sign(issuer, client.idTokenSignedResponseAlg, "JWT", {
+  const idToken = yield* signFor(client, "id_token", "JWT", {
     ...select(known, names),
     iss: issuer,
     sub: grant.subject,
     aud: client.clientId,
-    exp: issuedAt + options.policy.idTokenLifetime,
+    exp: issuedAt + idTokenLifetime(options.policy, client).seconds,
     iat: issuedAt,
     auth_time: seconds(grant.authTime.epochMilliseconds),
     nonce: options.nonce,
     acr: grant.acr,
     amr: grant.amr.length === 0 ? undefined : grant.amr,
     sid: grant.sid,
-    at_hash: yield* atHash(options.accessToken)
+    at_hash: yield* halfHash(client.idTokenSignedResponseAlg, options.accessToken)
   })
+  return yield* encryptFor(client, "id_token", idToken, { cty: "JWT" })
 })

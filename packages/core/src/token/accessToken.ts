@@ -1,15 +1,24 @@
-/** Making one access token: opaque (RFC 6749 §1.4), or a JWT that a resource server verifies by itself (RFC 9068). */
+/**
+ * Making one access token: opaque (RFC 6749 §1.4), or a JWT that a resource server verifies by itself (RFC 9068), which
+ * may be encrypted to it.
+ */
 import { DateTime, Effect, type Schema } from "effect"
 import type { AuditEvent } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
+import { check, checking } from "../audit/Refusal.ts"
 import type { Client } from "../client/Client.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
+import * as Jwe from "../jose/Jwe.ts"
+import type { Payload } from "../jose/Jwt.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
+import { InvalidTarget } from "../oauth/OAuthError.ts"
 import * as Scope from "../oauth/Scope.ts"
-import { currentResources, scopeAt } from "../resource/registry.ts"
+import { audienceOf, currentResources, scopeAt } from "../resource/registry.ts"
+import type { Resource } from "../resource/Resource.ts"
 import type { Live } from "./Grant.ts"
+import { accessTokenLifetime } from "./Lifetime.ts"
 import type { LiveAccessToken } from "./Token.ts"
 
 /** What an access token is made from. */
@@ -41,10 +50,13 @@ export interface PreparedAccessToken {
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 
 /** RFC 9068 §2.2. */
-const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAccessToken) {
+const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAccessToken, resource: Resource) {
   const keys = yield* SigningKeys
   const { grant } = facts
-  return yield* keys.sign(record.issuer, "RS256", "at+jwt", {
+  const algorithm = resource.signingAlgorithm ?? "RS256"
+  const missing = () =>
+    new InvalidTarget({ reason: "ResourceKeyMissing", expected: algorithm, received: resource.identifier })
+  const claims: Payload = {
     iss: record.issuer,
     sub: record.subject,
     aud: record.audience.length === 1 ? record.audience[0] : record.audience,
@@ -57,7 +69,38 @@ const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAc
     acr: grant?.acr,
     amr: grant === undefined || grant.amr.length === 0 ? undefined : grant.amr,
     act: facts.actor
-  })
+  }
+  return yield* checking(
+    "an active key signs by the resource's algorithm",
+    Effect.mapError(keys.sign(record.issuer, algorithm, "at+jwt", claims), missing)
+  )
+})
+
+/** RFC 9068 §6: only the resource can read it. */
+const encrypted = Effect.fnUntraced(function* (signed: string, resource: Resource) {
+  const { encryption } = resource
+  const key = encryption === undefined ? undefined : Jwe.recipient(encryption.jwks, encryption.alg)
+  const jwe =
+    key === undefined || encryption === undefined
+      ? undefined
+      : yield* Jwe.encrypt(signed, key, encryption, { typ: "at+jwt", cty: "JWT" })
+  yield* check(
+    "RFC 9068 §6: the resource registered a key to encrypt to",
+    jwe !== undefined,
+    () => new InvalidTarget({ reason: "ResourceKeyMissing", received: resource.identifier })
+  )
+  return jwe!
+})
+
+/** The token itself, as the resource that it is for wants it. */
+const tokenFor = Effect.fnUntraced(function* (
+  facts: AccessTokenFacts,
+  record: LiveAccessToken,
+  resource: Resource | undefined
+) {
+  if (resource === undefined || resource.accessTokenFormat === "opaque") return yield* randomToken
+  const signed = yield* jwt(facts, record, resource)
+  return resource.accessTokenFormat === "jwt" ? signed : yield* encrypted(signed, resource)
 })
 
 /** Signs, where the resource wants a JWT, before any transaction is open. */
@@ -66,10 +109,11 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
   const issuedAt = yield* DateTime.now
   const policy = yield* currentPolicy
   const resources = yield* currentResources
+  const own = yield* checking("RFC 8707 §2: one token fits all of its resources", audienceOf(audience, resources))
   const issuer = (yield* CurrentIssuer).identifier
   const ends = [grant?.expiresAt, notAfter].flatMap((end) => (end === undefined ? [] : [end.epochMilliseconds]))
   const remaining = ends.map((end) => seconds(end - issuedAt.epochMilliseconds))
-  const lifetime = Math.max(0, Math.min(policy.accessTokenLifetime, ...remaining))
+  const lifetime = Math.max(0, Math.min(accessTokenLifetime(policy, client, own).seconds, ...remaining))
   const scope = scopeAt(facts.scope, audience, resources)
   const unnamed: LiveAccessToken = {
     _tag: "Live",
@@ -84,8 +128,7 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
     issuedAt,
     expiresAt: DateTime.add(issuedAt, { seconds: lifetime })
   }
-  const isJwt = resources.some((one) => audience.includes(one.identifier) && one.accessTokenFormat === "jwt")
-  const token = isJwt ? yield* jwt(facts, unnamed) : yield* randomToken
+  const token = yield* tokenFor(facts, unnamed, own[0])
   const record = { ...unnamed, tokenHash: yield* hashToken(token) }
   const event = eventsBy(issuer, issuedAt, clientActor(client.clientId))
   const prepared: PreparedAccessToken = {

@@ -9,6 +9,7 @@ import * as Scope from "../oauth/Scope.ts"
 import { prepareAccessToken } from "./accessToken.ts"
 import type { Live } from "./Grant.ts"
 import * as IdToken from "./IdToken.ts"
+import { refreshTokenIdleLifetime } from "./Lifetime.ts"
 import type { LiveAccessToken, LiveRefreshToken } from "./Token.ts"
 
 /** The body of a successful token response, RFC 6749 §5.1, in its order. */
@@ -70,7 +71,7 @@ export const prepare = Effect.fnUntraced(function* (options: {
     : undefined
 
   const bound = { issuer, grantId: grant.grantId, clientId: client.clientId, issuedAt: now }
-  const idle = DateTime.add(now, { seconds: policy.refreshTokenIdleLifetime })
+  const idle = DateTime.add(now, { seconds: refreshTokenIdleLifetime(policy, client).seconds })
   const refreshRecord: LiveRefreshToken | undefined =
     refreshToken === undefined
       ? undefined

@@ -1,5 +1,5 @@
 /** What the issuer publishes: metadata (RFC 8414, OpenID Connect Discovery) and the JWK Set (RFC 7517). */
-import { Issuer, metadata, SigningKeys } from "@lockspire/core"
+import { Issuer, KeyRotation, metadata, SigningKeys } from "@lockspire/core"
 import { Effect } from "effect"
 import { HttpRouter, type HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -8,9 +8,6 @@ import { answer } from "../wire/edge.ts"
 import { rootDocuments } from "../wire/endpoints.ts"
 import { publicJson } from "../wire/response.ts"
 import { protocolServices } from "./services.ts"
-
-/** Seconds a client may keep them; a key is published for longer than that before it signs. */
-const maxAge = 300
 
 const never = (failure: never): never => failure
 
@@ -21,7 +18,7 @@ const metadataAt = Effect.fnUntraced(function* (path: string) {
       path,
       endpoint: "metadata",
       request,
-      pipeline: Effect.map(metadata, (document) => publicJson(document, maxAge)),
+      pipeline: Effect.map(metadata, (document) => publicJson(document, KeyRotation.jwksMaxAge)),
       refused: never,
       render: never
     }).pipe(Effect.provideContext(services))
@@ -42,7 +39,7 @@ export const layer = (path: string) =>
             request,
             pipeline: Effect.gen(function* () {
               const keys = yield* SigningKeys
-              return publicJson(yield* keys.jwks((yield* Issuer.CurrentIssuer).identifier), maxAge)
+              return publicJson(yield* keys.jwks((yield* Issuer.CurrentIssuer).identifier), KeyRotation.jwksMaxAge)
             }),
             refused: never,
             render: never

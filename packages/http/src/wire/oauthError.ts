@@ -98,7 +98,9 @@ const requestSentences: Partial<Record<OAuthError.InvalidRequest["reason"], stri
   CsrfTokenMismatch: "The form did not come from the page that was shown.",
   ForeignOrigin: "The form did not come from this site.",
   RedirectUriMissing: "redirect_uri is missing.",
-  RedirectUriNotRegistered: "redirect_uri is not registered for this client."
+  RedirectUriNotRegistered: "redirect_uri is not registered for this client.",
+  SigningKeyMissing: "The server has no key for the signing algorithm that this client is registered with.",
+  EncryptionKeyMissing: "This client has registered no key that the response could be encrypted to."
 }
 
 const parameterSentences: Partial<Record<OAuthError.InvalidRequest["reason"], (parameter: string) => string>> = {

@@ -81,6 +81,9 @@ const registration = Effect.gen(function* () {
       identifier text NOT NULL,
       scopes text[] NOT NULL,
       access_token_format text NOT NULL,
+      signing_algorithm text,
+      access_token_lifetime integer,
+      encryption json,
       introspection_clients text[] NOT NULL,
       PRIMARY KEY (issuer, identifier)
     )`

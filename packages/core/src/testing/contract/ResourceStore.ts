@@ -14,10 +14,24 @@ export const suite = <E>(name: string, storage: Layer.Layer<ResourceStore | Tran
         const issuer = unique("https://resources")
         const lower = resource({ issuer, identifier: "https://a.example", scopes: [], introspectionClients: [] })
         const upper = resource({ issuer, identifier: "https://A.example", accessTokenFormat: "opaque" })
+        const encryption = {
+          alg: "ECDH-ES",
+          enc: "A256GCM",
+          jwks: { keys: [{ kty: "EC", z: null, a: [1.5] }] }
+        } as const
+        const whole = resource({
+          issuer,
+          identifier: "https://b.example",
+          accessTokenFormat: "encrypted",
+          signingAlgorithm: "ES384",
+          accessTokenLifetime: 60,
+          encryption
+        })
+        yield* resources.put(whole)
         yield* resources.put(lower)
         yield* resources.put(upper)
         yield* resources.put(resource())
-        assert.deepStrictEqual(yield* resources.list(issuer), [upper, lower])
+        assert.deepStrictEqual(yield* resources.list(issuer), [upper, lower, whole])
       })
     )
 
@@ -25,10 +39,11 @@ export const suite = <E>(name: string, storage: Layer.Layer<ResourceStore | Tran
       Effect.gen(function* () {
         const resources = yield* ResourceStore
         const [first, other] = [unique("https://resources"), unique("https://resources")]
-        const record = resource({ issuer: first })
+        const record = resource({ issuer: first, signingAlgorithm: "ES256", accessTokenLifetime: 60 })
         yield* resources.put(record)
         yield* resources.put({ ...record, issuer: other })
-        const changed = { ...record, scopes: ["other"], accessTokenFormat: "opaque" as const, introspectionClients: [] }
+        const { accessTokenLifetime: _, ...rest } = record
+        const changed = { ...rest, scopes: ["other"], accessTokenFormat: "opaque" as const, introspectionClients: [] }
         yield* resources.put(changed)
         assert.deepStrictEqual(yield* resources.list(first), [changed])
         assert.deepStrictEqual(yield* resources.list(other), [{ ...record, issuer: other }])

@@ -19,7 +19,13 @@ export const suite = <E>(name: string, storage: Layer.Layer<SigningKeyStore | Tr
         yield* keys.insert(key)
         return key
       })
-      return { keys, issuer, insert, list: keys.list(issuer), activate: keys.activateNext(issuer, "ES256", now) }
+      return {
+        keys,
+        issuer,
+        insert,
+        list: keys.list(issuer),
+        activate: keys.activateNext(issuer, "ES256", now, after(60))
+      }
     })
 
     it.effect("lists what was inserted, unchanged, oldest first, of that issuer only", () =>
@@ -40,7 +46,7 @@ export const suite = <E>(name: string, storage: Layer.Layer<SigningKeyStore | Tr
         assert.isTrue(yield* activate)
         assert.deepStrictEqual(yield* list, [rsa, { ...first, _tag: "Active", activatedAt: now }, second])
         assert.isFalse(yield* keys.retire(issuer, first.kid, now))
-        assert.isTrue(yield* keys.activateNext(issuer, "ES256", after(2)))
+        assert.isTrue(yield* keys.activateNext(issuer, "ES256", after(2), after(60)))
         assert.deepStrictEqual(yield* list, [
           rsa,
           { ...first, _tag: "Retiring", activatedAt: now, retiringSince: after(2) },
@@ -61,6 +67,17 @@ export const suite = <E>(name: string, storage: Layer.Layer<SigningKeyStore | Tr
         assert.isTrue(yield* activate)
         assert.isFalse(yield* activate)
         assert.deepStrictEqual(yield* list, [{ ...key, _tag: "Active", activatedAt: now }])
+      })
+    )
+
+    it.effect("a key that was created after the given moment is not activated yet", () =>
+      Effect.gen(function* () {
+        const { insert, issuer, keys, list } = yield* ofIssuer()
+        const key = yield* insert()
+        assert.isFalse(yield* keys.activateNext(issuer, "ES256", after(9), after(-0.001)))
+        assert.deepStrictEqual(yield* list, [key])
+        assert.isTrue(yield* keys.activateNext(issuer, "ES256", after(9), now))
+        assert.deepStrictEqual(yield* list, [{ ...key, _tag: "Active", activatedAt: after(9) }])
       })
     )
 

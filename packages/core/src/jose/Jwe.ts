@@ -1,0 +1,59 @@
+/** Encryption to a recipient's public key, RFC 7516, compact. Never compressed: `zip` tells lengths, and inflates. */
+import { Effect, type Schema } from "effect"
+import * as jose from "jose"
+import type { ContentEncryption, EncryptionAlgorithm } from "../oauth/Metadata.ts"
+
+type JsonObject = Readonly<Record<string, Schema.Json>>
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const curves: ReadonlySet<unknown> = new Set(["P-256", "P-384", "P-521", "X25519"])
+
+/** RFC 7517 §4: whether the key is one to encrypt to with this algorithm. */
+const fits = (jwk: JsonObject, algorithm: EncryptionAlgorithm): boolean => {
+  if (jwk["use"] !== undefined && jwk["use"] !== "enc") return false
+  if (jwk["alg"] !== undefined && jwk["alg"] !== algorithm) return false
+  if (algorithm === "RSA-OAEP-256") return jwk["kty"] === "RSA" && isLongModulus(jwk["n"])
+  return (jwk["kty"] === "EC" || jwk["kty"] === "OKP") && curves.has(jwk["crv"])
+}
+
+/** RFC 7518 §4.3: 2048 bits or more. */
+const isLongModulus = (modulus: unknown) => typeof modulus === "string" && modulus.length >= 342
+
+/** The first key of a JWK Set to encrypt to with this algorithm; anything else in the set is passed over. */
+export const recipient = (jwks: unknown, algorithm: EncryptionAlgorithm): JsonObject | undefined => {
+  const keys = isObject(jwks) && Array.isArray(jwks["keys"]) ? (jwks["keys"] as ReadonlyArray<unknown>) : []
+  return keys.filter(isObject).find((key) => fits(key, algorithm))
+}
+
+export interface Encryption {
+  readonly alg: EncryptionAlgorithm
+  readonly enc: ContentEncryption
+}
+
+/** The members that make a public key: nothing private is ever imported. */
+const publicPart = ({ kty, crv, x, y, n, e }: JsonObject): jose.JWK =>
+  Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined))
+
+/**
+ * A compact JWE of the text to the key; undefined when the key, which came from somebody else, is no such key. `members`
+ * are for the header: `cty: "JWT"` around a signed JWT (RFC 7519 §5.2), or `typ`.
+ */
+export const encrypt = (
+  text: string,
+  jwk: JsonObject,
+  { alg, enc }: Encryption,
+  members: { readonly typ?: string; readonly cty?: string }
+): Effect.Effect<string | undefined> =>
+  Effect.promise(async () => {
+    try {
+      const key = await jose.importJWK(publicPart(jwk), alg)
+      const kid = typeof jwk["kid"] === "string" ? { kid: jwk["kid"] } : {}
+      return await new jose.CompactEncrypt(new TextEncoder().encode(text))
+        .setProtectedHeader({ alg, enc, ...kid, ...members })
+        .encrypt(key)
+    } catch {
+      return undefined
+    }
+  })
