@@ -62,8 +62,8 @@ const given = new Map<string, Promise<ReadonlySet<string>>>()
 /** What a client receives that asks for every claim there is, and for some that there are not. */
 const claimsGiven = (issuer: string) => {
   const ask = async () => {
-    const { absent } = lists["claims_supported"]!
-    const names = [...((await metadataOf(issuer))["claims_supported"] as ReadonlyArray<string>), ...absent]
+    const { candidates } = lists["claims_supported"]!
+    const names = [...((await metadataOf(issuer))["claims_supported"] as ReadonlyArray<string>), ...candidates]
     const each = Object.fromEntries(names.map((name) => [name, null]))
     const claims = JSON.stringify({ id_token: each, userinfo: each })
     const tokens = await signIn(issuer, "first", { scope: "openid", claims })
@@ -75,22 +75,22 @@ const claimsGiven = (issuer: string) => {
   return given.get(issuer)!
 }
 
-/** For every list: how a value is put to work, and values that must not. */
-const lists: Readonly<Record<string, { readonly works: Works; readonly absent: ReadonlyArray<string> }>> = {
+/** For every list: how a value is put to work, and values that are there or do not work. */
+const lists: Readonly<Record<string, { readonly works: Works; readonly candidates: ReadonlyArray<string> }>> = {
   scopes_supported: {
     works: async (issuer, scope) => {
       const tokens = await obtain(issuer, "first", { scope: `openid ${scope}` })
       return tokens?.scope.split(" ").includes(scope) === true
     },
-    absent: ["made_up", "admin"]
+    candidates: ["made_up", "admin"]
   },
   response_types_supported: {
     works: async (issuer, response_type) => (await authorize(issuer, "first", { response_type })).has("code"),
-    absent: ["token", "id_token", "code id_token", "code token", "id_token token", "none", "made_up"]
+    candidates: ["token", "id_token", "code id_token", "code token", "id_token token", "none", "made_up"]
   },
   response_modes_supported: {
     works: async (issuer, response_mode) => (await authorize(issuer, "first", { response_mode })).has("code"),
-    absent: ["web_message", "jwt", "query.jwt", "made_up"]
+    candidates: ["web_message", "jwt", "query.jwt", "made_up"]
   },
   grant_types_supported: {
     works: async (issuer, grantType) => {
@@ -104,7 +104,7 @@ const lists: Readonly<Record<string, { readonly works: Works; readonly absent: R
       if (grantType === "authorization_code") return tokens !== undefined
       return (await refresh(issuer, "first", tokens!.refresh_token)).status === 200
     },
-    absent: [
+    candidates: [
       "password",
       "implicit",
       "urn:ietf:params:oauth:grant-type:device_code",
@@ -119,7 +119,7 @@ const lists: Readonly<Record<string, { readonly works: Works; readonly absent: R
       const isSame = payloadOf(first!.id_token)["sub"] === payloadOf(other!.id_token)["sub"]
       return isSame === (type === "public")
     },
-    absent: ["pairwise"]
+    candidates: ["pairwise"]
   },
   id_token_signing_alg_values_supported: {
     works: async (issuer, algorithm, running) => {
@@ -131,24 +131,24 @@ const lists: Readonly<Record<string, { readonly works: Works; readonly absent: R
       const { id_token } = (await answer.json()) as { readonly id_token: string }
       return (JSON.parse(Buffer.from(id_token.split(".")[0]!, "base64url").toString()) as Metadata)["alg"] === algorithm
     },
-    absent: []
+    candidates: []
   },
   token_endpoint_auth_methods_supported: {
     works: authenticates("token"),
-    absent: ["client_secret_jwt", "private_key_jwt", "tls_client_auth", "made_up"]
+    candidates: ["client_secret_jwt", "private_key_jwt", "tls_client_auth", "made_up"]
   },
   revocation_endpoint_auth_methods_supported: {
     works: authenticates("revoke"),
-    absent: ["client_secret_jwt", "private_key_jwt"]
+    candidates: ["client_secret_jwt", "private_key_jwt"]
   },
   introspection_endpoint_auth_methods_supported: {
     works: authenticates("introspect"),
-    absent: ["client_secret_jwt", "private_key_jwt"]
+    candidates: ["client_secret_jwt", "private_key_jwt"]
   },
   code_challenge_methods_supported: {
     works: async (issuer, code_challenge_method) =>
       (await authorize(issuer, "first", { code_challenge_method })).has("code"),
-    absent: ["plain", "s256", "S512"]
+    candidates: ["plain", "s256", "S512"]
   },
   prompt_values_supported: {
     works: async (issuer, prompt) => {
@@ -156,25 +156,23 @@ const lists: Readonly<Record<string, { readonly works: Works; readonly absent: R
       await authorize(issuer, "first", {}, person)
       return (await authorize(issuer, "first", { prompt }, person)).has("code")
     },
-    absent: ["made_up", "none login"]
+    candidates: ["made_up", "none login"]
   },
   claims_supported: {
     works: async (issuer, claim) => (await claimsGiven(issuer)).has(claim),
-    absent: ["favourite_colour", "password"]
+    candidates: ["favourite_colour", "password"]
   }
 }
 
 suite(
   "discovery of an issuer without a path",
   (test) => {
-    for (const [list, { absent, works }] of Object.entries(lists)) {
+    for (const [list, { candidates, works }] of Object.entries(lists)) {
       test(`RFC 8414 §2: every value of ${list} works, and no other does`, async (issuer, running) => {
         await Effect.runPromise(Ref.set(running.person, { subject: "alice", acr: "urn:example:gold" }))
         const values = (await metadataOf(issuer))[list] as ReadonlyArray<string>
-        for (const value of values) assert.isTrue(await works(issuer, value, running), value)
-        for (const value of absent) {
-          assert.notInclude(values, value)
-          assert.isFalse(await works(issuer, value, running), value)
+        for (const value of new Set([...values, ...candidates])) {
+          assert.strictEqual(await works(issuer, value, running), values.includes(value), value)
         }
       })
     }
