@@ -31,9 +31,7 @@ export const PolicySettings = Schema.Struct({
   /** How long a remembered consent lasts; a consent is never older than this. */
   consentLifetime: Schema.optionalKey(seconds(60, 4000 * day)),
   /** How long a key signs before the next one takes over. */
-  signingKeyLifetime: Schema.optionalKey(seconds(3600, 4000 * day)),
-  /** How long audit events are kept. */
-  auditRetention: Schema.optionalKey(seconds(day, 4000 * day))
+  signingKeyLifetime: Schema.optionalKey(seconds(3600, 4000 * day))
 })
 export type PolicySettings = typeof PolicySettings.Type
 export type Policy = Required<PolicySettings>
@@ -48,8 +46,7 @@ export const defaults: Policy = {
   interactionLifetime: 3600,
   firstPartySkipsConsent: true,
   consentLifetime: 365 * day,
-  signingKeyLifetime: 90 * day,
-  auditRetention: 400 * day
+  signingKeyLifetime: 90 * day
 }
 
 /** The stricter of two settings wins, member by member: the shorter time, the more questions asked. */

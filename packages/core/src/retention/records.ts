@@ -5,7 +5,6 @@ import { AuditLog } from "../audit/AuditLog.ts"
 import { AuthorizationCodeStore } from "../authorize/AuthorizationCodeStore.ts"
 import { InteractionStore } from "../authorize/InteractionStore.ts"
 import { ConsentStore } from "../consent/ConsentStore.ts"
-import { defaults } from "../issuer/Policy.ts"
 import { SigningKeyStore } from "../key/SigningKeyStore.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
 import { TokenStore } from "../token/TokenStore.ts"
@@ -89,7 +88,7 @@ export const pruned = [
   }),
   retention({
     tables: ["audit_events"],
-    keptFor: defaults.auditRetention,
+    keptFor: 400 * day,
     because: "the record of who did what, for as long as an audit may ask",
     prune: (before, limit) => AuditLog.use((log) => log.prune(before, limit))
   })
