@@ -71,7 +71,9 @@ const Registered = Layer.effectDiscard(
         redirectUris: [client.redirectUri],
         grantTypes: ["authorization_code", "refresh_token"],
         idTokenSignedResponseAlg: "ES256",
-        secrets: [{ secretId: "1", hash: yield* SecretHash.hashSecret(client.clientSecret), createdAt: now }]
+        secrets: [
+          Client.makeSecret({ secretId: "1", hash: yield* SecretHash.hashSecret(client.clientSecret), createdAt: now })
+        ]
       })
     )
     yield* consents.put({

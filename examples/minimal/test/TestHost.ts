@@ -4,7 +4,7 @@ import {
   type Account,
   AccountStore,
   AuthorizationServer,
-  type Client,
+  Client,
   ClientStore,
   MemoryStorage,
   SecretHash
@@ -28,25 +28,14 @@ const freePort = Effect.callback<number>((resume) => {
 
 export const redirectUri = "https://client.example/callback"
 
-const client: Client.Client = {
+const client = Client.make({
   issuer: "",
   clientId: "notes",
   clientName: "Notes <app>",
   redirectUris: [redirectUri],
   grantTypes: ["authorization_code", "refresh_token"],
-  responseTypes: ["code"],
-  tokenEndpointAuthMethod: "none",
-  scope: undefined,
-  applicationType: "web",
-  idTokenSignedResponseAlg: "RS256",
-  defaultMaxAge: undefined,
-  firstParty: false,
-  dangerouslyAllowNoPkce: false,
-  introspectAllTokens: false,
-  metadata: {},
-  secrets: [],
-  disabled: false
-}
+  tokenEndpointAuthMethod: "none"
+})
 
 export class TestHost extends Context.Service<
   TestHost,

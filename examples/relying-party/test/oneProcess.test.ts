@@ -5,38 +5,20 @@ import { ProtocolRoutes } from "@lockspire/http"
 import { DateTime, Effect, Layer, Logger, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { createServer } from "node:http"
-import {
-  AccountStore,
-  AuthorizationServer,
-  type Client,
-  ClientStore,
-  MemoryStorage,
-  SecretHash
-} from "@lockspire/core"
+import { AccountStore, AuthorizationServer, Client, ClientStore, MemoryStorage, SecretHash } from "@lockspire/core"
 import { HostLive, HostRoutes } from "@lockspire/example-host"
 import { RelyingParty } from "../src/index.ts"
 import { approve, browser, freePort, press, secret, shown } from "./site.ts"
 
-const client = (issuer: string, changes: Partial<Client.Client>): Client.Client => ({
-  issuer,
-  clientId: "demo",
-  clientName: "Demo",
-  redirectUris: [],
-  grantTypes: ["authorization_code", "refresh_token"],
-  responseTypes: ["code"],
-  tokenEndpointAuthMethod: "none",
-  scope: undefined,
-  applicationType: "web",
-  idTokenSignedResponseAlg: "RS256",
-  defaultMaxAge: undefined,
-  firstParty: false,
-  dangerouslyAllowNoPkce: false,
-  introspectAllTokens: false,
-  metadata: {},
-  secrets: [],
-  disabled: false,
-  ...changes
-})
+const client = (issuer: string, changes: Partial<Client.Client>): Client.Client =>
+  Client.make({
+    issuer,
+    clientId: "demo",
+    clientName: "Demo",
+    grantTypes: ["authorization_code", "refresh_token"],
+    tokenEndpointAuthMethod: "none",
+    ...changes
+  })
 
 /** An account, a public client for the relying party, and a confidential one for its API. */
 const registered = (issuer: string) =>
@@ -61,11 +43,11 @@ const registered = (issuer: string) =>
           tokenEndpointAuthMethod: "client_secret_basic",
           introspectAllTokens: true,
           secrets: [
-            {
+            Client.makeSecret({
               secretId: "1",
               hash: yield* SecretHash.hashSecret(secret),
               createdAt: DateTime.makeUnsafe("2026-01-01T00:00:00Z")
-            }
+            })
           ]
         })
       )

@@ -3,6 +3,7 @@ import {
   AccountStore,
   AuditEvents,
   AuditLog,
+  AuthorizationServer,
   ClientStore,
   Crypto,
   MemoryStorage,
@@ -14,7 +15,10 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { applySeed, checkSeed, type Entry } from "../src/index.ts"
 
 const issuer = "https://issuer.example"
-const live = SecretVerifier.layer.pipe(Layer.provideMerge(Layer.mergeAll(Crypto.Crypto.layer, MemoryStorage.layer)))
+const key = AuthorizationServer.layerKeyEncryptionKey({ keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)) })
+const live = SecretVerifier.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(Crypto.Crypto.layer, MemoryStorage.layer, key))
+)
 
 const apply = (json: unknown) =>
   Effect.flatMap(checkSeed(json), ({ seed }) => applySeed(issuer, seed, AuditEvents.operator("test")))
@@ -116,7 +120,7 @@ describe("applying a seed", () => {
       const web = yield* clientNamed("web")
       assert.deepStrictEqual(web.redirectUris, ["https://web.example/cb2"])
       assert.strictEqual(web.secrets.length, 1)
-      assert.isTrue(yield* verifier.verify(`${secret}-2`, web.secrets[0]!.hash))
+      assert.isTrue(yield* verifier.verify(`${secret}-2`, web.secrets[0]!.hash!))
       assert.isTrue(yield* verifier.verify("another", (yield* accountNamed("ada")).passwordHash))
       yield* clientNamed("public")
       assert.strictEqual((yield* (yield* ResourceStore).list(issuer)).length, 1)
@@ -134,7 +138,7 @@ describe("applying a seed", () => {
       const { clientId, clientSecret } = generatedSecrets[0]!
       const { secrets } = yield* clientNamed("web")
       assert.strictEqual(clientId, "web")
-      assert.isTrue(yield* (yield* SecretVerifier).verify(Redacted.value(clientSecret), secrets[0]!.hash))
+      assert.isTrue(yield* (yield* SecretVerifier).verify(Redacted.value(clientSecret), secrets[0]!.hash!))
       const again = yield* apply(without)
       assert.deepStrictEqual(again.generatedSecrets, [])
       assert.deepStrictEqual((yield* clientNamed("web")).secrets, secrets)
@@ -150,8 +154,8 @@ describe("applying a seed", () => {
         yield* (yield* AuditLog.AuditLog).latest(issuer, 100)
       ])
       for (const raw of [secret, "hunter2", "lovelace", "reg-token"]) assert.notInclude(stored, raw)
-      assert.match((yield* clientNamed("web")).secrets[0]!.hash, /^sha256\$/)
-      assert.match((yield* clientNamed("short")).secrets[0]!.hash, /^pbkdf2-sha256\$/)
+      assert.match((yield* clientNamed("web")).secrets[0]!.hash!, /^sha256\$/)
+      assert.match((yield* clientNamed("short")).secrets[0]!.hash!, /^pbkdf2-sha256\$/)
       assert.match((yield* accountNamed("ada")).passwordHash, /^pbkdf2-sha256\$/)
     })
   )

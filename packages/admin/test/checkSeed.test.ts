@@ -41,7 +41,32 @@ describe("a seed that cannot be applied names each path and reason", () => {
       "clients[0].introspect_all_tokens: is only for"
     ],
     [client({ client_name: "a\0b" }), "clients[0].client_name: holds a NUL"],
-    [client({ jwks: { keys: [{ kid: "\ud800" }] } }), "clients[0].jwks.keys[0].kid: holds a NUL or half"],
+    [client({ jwks: { keys: [{ kty: "EC", kid: "\ud800" }] } }), "clients[0].jwks.keys[0].kid: holds a NUL or half"],
+    [client({ token_endpoint_auth_method: "private_key_jwt" }), "clients[0].token_endpoint_auth_method: needs jwks or"],
+    [client({ jwks: {} }), "clients[0].jwks: is no JWK Set"],
+    [client({ jwks: { keys: [{ kty: "EC", d: "x" }] } }), "clients[0].jwks.keys[0]: holds a private"],
+    [client({ jwks_uri: "http://a.example" }), "clients[0].jwks_uri: is no https URL"],
+    [client({ jwks: { keys: [] }, jwks_uri: "https://a.example" }), "clients[0].jwks_uri: stands beside jwks"],
+    [
+      client({ token_endpoint_auth_method: "client_secret_jwt", client_secret: "short" }),
+      "clients[0].client_secret: has fewer than 32 octets"
+    ],
+    [
+      client({ token_endpoint_auth_method: "client_secret_jwt", token_endpoint_auth_signing_alg: "RS256" }),
+      "clients[0].token_endpoint_auth_signing_alg: does not go with client_secret_jwt"
+    ],
+    [
+      client({ token_endpoint_auth_signing_alg: "none" }),
+      "clients[0].token_endpoint_auth_signing_alg: is no algorithm"
+    ],
+    [
+      client({ token_endpoint_auth_method: "tls_client_auth" }),
+      "clients[0].token_endpoint_auth_method: needs exactly one"
+    ],
+    [
+      client({ dangerously_allow_endpoint_audience: true }),
+      "clients[0].dangerously_allow_endpoint_audience: is only for a client"
+    ],
     [{ resources: [{ identifier: "notes" }] }, "resources[0].identifier: is not an absolute URI"],
     [{ resources: [{ identifier: "https://a.example", accessTokenFormat: "jws" }] }, "resources[0].accessTokenFormat:"],
     [{ policy: { accessTokenLifetime: 1 } }, "policy.accessTokenLifetime:"],
@@ -73,8 +98,17 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
     [client({ grant_types: ["urn:example:grant"] }), "clients[0].grant_types[0]: is stored, but"],
     [client({ grant_types: ["authorization_code"] }), "clients[0].redirect_uris: is empty"],
     [client({ response_types: ["token code"] }), "clients[0].response_types[0]: is stored, but"],
-    [client({ token_endpoint_auth_method: "private_key_jwt" }), "clients[0].token_endpoint_auth_method: is stored"],
-    [client({ id_token_signed_response_alg: "PS256" }), "clients[0].id_token_signed_response_alg: is stored"],
+    [client({ token_endpoint_auth_method: "tls_client_auth", tls_client_auth_san_dns: "a.example" })],
+    [
+      client({
+        token_endpoint_auth_method: "private_key_jwt",
+        jwks_uri: "https://a.example/jwks",
+        token_endpoint_auth_signing_alg: "ES256",
+        dangerously_allow_endpoint_audience: true
+      }),
+      "clients[0].dangerously_allow_endpoint_audience: lets"
+    ],
+    [client({ id_token_signed_response_alg: "ES512" }), "clients[0].id_token_signed_response_alg: is stored"],
     [client({ client_secret: "short" }), "clients[0].client_secret: is shorter than 32 characters"],
     [client({ dangerously_allow_no_pkce: true }), "clients[0].dangerously_allow_no_pkce: makes"],
     [client({ dpop_bound_access_tokens: true }), "clients[0].dpop_bound_access_tokens: is stored, but"],

@@ -3,6 +3,8 @@ import { Effect, Layer, type Redacted } from "effect"
 import { system } from "./audit/event.ts"
 import { Crypto } from "./crypto/Crypto.ts"
 import { SecretVerifier } from "./crypto/SecretHash.ts"
+import { RemoteJwks } from "./client/RemoteJwks.ts"
+import { Egress } from "./egress/Egress.ts"
 import * as Issuer from "./issuer/Issuer.ts"
 import { Policies, type PolicySettings } from "./issuer/Policy.ts"
 import { KeyProvider, type KeyProviderPort } from "./key/KeyProvider.ts"
@@ -25,6 +27,8 @@ export interface Options {
   readonly policy?: PolicySettings
   /** Another implementation of the primitives; WebCrypto by default. */
   readonly crypto?: Layer.Layer<Crypto>
+  /** The way out to keys that clients publish (`jwks_uri`); none unless given. `NodeEgress.layer` is the guarded one. */
+  readonly egress?: Layer.Layer<Egress>
   /** Whether this process deletes what is over; on by default, and safe on every node. */
   readonly prune?: boolean
   /** The algorithms for which a first start makes signing keys; RS256 and ES256 by default. */
@@ -56,13 +60,13 @@ export const layer = (options: Options) => {
   // The fibre starts when the first keys are there.
   const keys = options.rotateKeys === false ? firstKeys : Layer.provide(Rotation.layer, firstKeys)
   const background = options.prune === false ? keys : Layer.merge(keys, Prune.layer)
-  const provider =
-    options.keyProvider === undefined ? Layer.empty : Layer.succeed(KeyProvider, options.keyProvider)
+  const provider = options.keyProvider === undefined ? Layer.empty : Layer.succeed(KeyProvider, options.keyProvider)
   const services = Layer.mergeAll(
     SigningKeys.layer,
     SecretVerifier.layer,
     Resources.layer,
-    Policies.layer(options.policy)
+    Policies.layer(options.policy),
+    RemoteJwks.layer.pipe(Layer.provideMerge(options.egress ?? Egress.layerNone))
   )
   return background.pipe(
     Layer.provideMerge(services),

@@ -40,6 +40,12 @@ export const SeedClient = Schema.StructWithRest(
     dangerously_allow_no_pkce: optional(
       Schema.Boolean.annotate({ description: "Lets this one confidential client leave PKCE out" })
     ),
+    dangerously_allow_endpoint_audience: optional(
+      Schema.Boolean.annotate({
+        description:
+          "Lets this one client address its assertions to an endpoint URL, or to several, instead of the issuer"
+      })
+    ),
     introspect_all_tokens: optional(
       Schema.Boolean.annotate({ description: "Lets this confidential client introspect every token of the issuer" })
     ),

@@ -117,7 +117,12 @@ const resourceStep = Effect.fnUntraced(function* (issuer: string, seed: SeedReso
 const clientStep = Effect.fnUntraced(function* (issuer: string, seed: SeedClient) {
   const clients = yield* ClientStore
   const stored = yield* clients.find(issuer, seed.client_id)
-  const { generated, secrets } = yield* secretsOf(seed, Option.getOrUndefined(stored)?.secrets ?? [])
+  const { generated, secrets } = yield* secretsOf(issuer, seed, Option.getOrUndefined(stored)?.secrets ?? []).pipe(
+    Effect.mapError(
+      ({ clientId }) =>
+        new SeedInvalid({ problems: [{ path: "clients", reason: `client_secret of ${clientId} is too short` }] })
+    )
+  )
   const wasDisabled = Option.exists(stored, (client) => client.disabled)
   const wanted = clientOf(issuer, seed, secrets, seed.disabled ?? wasDisabled)
   const actions = clientActions(stored, wanted, wasDisabled)

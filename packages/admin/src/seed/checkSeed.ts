@@ -9,6 +9,7 @@ import {
   signingAlgorithms
 } from "./registered.ts"
 import { Seed, type SeedAccount, type SeedClient, type SeedResource } from "./Seed.ts"
+import { authenticationProblems } from "./clientAuthentication.ts"
 import { pathOf, type Problem, SeedInvalid, type Warning } from "./SeedInvalid.ts"
 import { warningsOf } from "./warnings.ts"
 
@@ -150,6 +151,7 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
   if (!scope.every((value) => scopeValue.test(value))) {
     found.push([["scope"], "holds a value with characters that RFC 6749 §3.3 does not allow"])
   }
+  found.push(...authenticationProblems(client, method))
   for (const member of ["dangerously_allow_no_pkce", "introspect_all_tokens"] as const) {
     if (client[member] === true && method === "none") {
       found.push([[member], "is only for a client that authenticates itself"])

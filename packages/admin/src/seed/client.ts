@@ -1,6 +1,6 @@
 /** A seed's client as the record that is stored. */
-import { Client, Crypto, Metadata, SecretHash, SecretVerifier } from "@lockspire/core"
-import { DateTime, Effect, Redacted, Schema } from "effect"
+import { Client, Crypto, ManageClients, Metadata, Sealed, SecretVerifier } from "@lockspire/core"
+import { Effect, Option, Redacted, Schema } from "effect"
 import { answered, secretMethods } from "./registered.ts"
 import { namedClientMembers, type SeedClient } from "./Seed.ts"
 
@@ -26,6 +26,7 @@ export const clientOf = (issuer: string, seed: SeedClient, secrets: Secrets, dis
     defaultMaxAge: seed.default_max_age,
     firstParty: seed.first_party ?? false,
     dangerouslyAllowNoPkce: seed.dangerously_allow_no_pkce ?? false,
+    dangerouslyAllowEndpointAudience: seed.dangerously_allow_endpoint_audience ?? false,
     introspectAllTokens: seed.introspect_all_tokens ?? false,
     metadata: metadataOf(seed),
     secrets,
@@ -48,32 +49,40 @@ const metadataOf = (seed: SeedClient): Client.Client["metadata"] => {
 }
 
 /**
- * The secrets of a client: the given one, under its stored hash when that fits; without one the stored ones; and where
- * the method needs one and there is none, 256 new random bits.
+ * The secrets of a client: the given one, as it is stored when that fits; without one the stored ones; and where the
+ * method needs one and there is none, 384 new random bits.
  */
-export const secretsOf = Effect.fnUntraced(function* (seed: SeedClient, stored: Secrets) {
+export const secretsOf = Effect.fnUntraced(function* (issuer: string, seed: SeedClient, stored: Secrets) {
+  const client = {
+    issuer,
+    clientId: seed.client_id,
+    tokenEndpointAuthMethod: seed.token_endpoint_auth_method ?? "client_secret_basic"
+  }
   const given = seed.client_secret
   if (given !== undefined) {
-    const verifier = yield* SecretVerifier
     for (const secret of stored) {
-      if (yield* verifier.verify(given, secret.hash)) return { secrets: stored, generated: undefined }
+      if (yield* isStoredAs(client, given, secret)) return { secrets: stored, generated: undefined }
     }
-    return { secrets: [yield* hashed(given)], generated: undefined }
+    const secret = yield* ManageClients.makeSecret(client, Redacted.make(given))
+    return { secrets: [secret], generated: undefined }
   }
-  if (!secretMethods.has(seed.token_endpoint_auth_method ?? "client_secret_basic")) {
-    return { secrets: [], generated: undefined }
-  }
-  if (stored.length > 0) return { secrets: stored, generated: undefined }
-  const generated = yield* Crypto.randomToken
-  return { secrets: [yield* hashed(generated)], generated: Redacted.make(generated) }
+  const usable = stored.filter((secret) => isSealed(client) === (secret.sealed !== undefined))
+  if (!secretMethods.has(client.tokenEndpointAuthMethod)) return { secrets: [], generated: undefined }
+  if (usable.length > 0) return { secrets: stored, generated: undefined }
+  const generated = yield* ManageClients.generateSecret
+  return { secrets: [yield* ManageClients.makeSecret(client, generated)], generated }
 })
 
-const hashed = Effect.fnUntraced(function* (secret: string) {
-  const { randomBytes } = yield* Crypto.Crypto
-  const id = yield* randomBytes(8)
-  return {
-    secretId: [...id].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
-    hash: yield* SecretHash.hashSecret(secret),
-    createdAt: yield* DateTime.now
-  } satisfies Client.ClientSecret
+type Owner = Pick<Client.Client, "issuer" | "clientId" | "tokenEndpointAuthMethod">
+
+const isSealed = (client: Owner) => client.tokenEndpointAuthMethod === "client_secret_jwt"
+
+/** Whether the stored secret is the given one, in the form that the client's method needs. */
+const isStoredAs = Effect.fnUntraced(function* (client: Owner, given: string, secret: Client.ClientSecret) {
+  if (!isSealed(client)) {
+    return secret.hash !== undefined && (yield* SecretVerifier.use((verifier) => verifier.verify(given, secret.hash!)))
+  }
+  if (secret.sealed === undefined) return false
+  const opened = yield* Sealed.open(secret.sealed, Client.sealContext(client, secret.secretId))
+  return Option.exists(opened, (bytes) => Crypto.equal(bytes, Crypto.encode(given)))
 })

@@ -2,6 +2,7 @@
  * IANA "OAuth Parameters" and OpenID Connect: the values that a client's metadata may hold. A seed may use all of them,
  * also those that this server cannot do yet, so that one file serves several versions of it.
  */
+import { subjectFields } from "@lockspire/core"
 
 /** RFC 6749 §4 and its extensions. Any other absolute URI is an extension grant (RFC 6749 §4.5). */
 export const grantTypes: ReadonlySet<string> = new Set([
@@ -44,6 +45,14 @@ export const secretMethods: ReadonlySet<string> = new Set([
   "client_secret_basic",
   "client_secret_post",
   "client_secret_jwt"
+])
+
+/** RFC 7591 §2, RFC 8705 §2.1.2: fields that say how the client authenticates. */
+export const authenticating: ReadonlySet<string> = new Set([
+  "jwks",
+  "jwks_uri",
+  "token_endpoint_auth_signing_alg",
+  ...subjectFields
 ])
 
 /** RFC 7518 §3.1, RFC 8037 §3.1. */
@@ -97,8 +106,6 @@ export const answered: ReadonlySet<string> = new Set([
 
 /** IANA "OAuth Dynamic Client Registration Metadata": fields that are stored, and on which nothing acts yet. */
 export const inert: ReadonlySet<string> = new Set([
-  "jwks",
-  "jwks_uri",
   "sector_identifier_uri",
   "subject_type",
   "id_token_encrypted_response_alg",
@@ -109,7 +116,6 @@ export const inert: ReadonlySet<string> = new Set([
   "request_object_signing_alg",
   "request_object_encryption_alg",
   "request_object_encryption_enc",
-  "token_endpoint_auth_signing_alg",
   "require_auth_time",
   "default_acr_values",
   "initiate_login_uri",
@@ -119,11 +125,6 @@ export const inert: ReadonlySet<string> = new Set([
   "nfv_token_encrypted_response_alg",
   "nfv_token_encrypted_response_enc",
   "tls_client_certificate_bound_access_tokens",
-  "tls_client_auth_subject_dn",
-  "tls_client_auth_san_dns",
-  "tls_client_auth_san_uri",
-  "tls_client_auth_san_ip",
-  "tls_client_auth_san_email",
   "require_signed_request_object",
   "require_pushed_authorization_requests",
   "introspection_signed_response_alg",

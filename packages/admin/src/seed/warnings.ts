@@ -1,6 +1,14 @@
 /** What a seed asks for that is accepted although the server cannot do it yet, or although it is risky. */
 import { Metadata, SecretHash, supportedGrantTypes } from "@lockspire/core"
-import { answered, canonicalResponseType, humanReadable, inert, informative, secretMethods } from "./registered.ts"
+import {
+  answered,
+  authenticating,
+  canonicalResponseType,
+  humanReadable,
+  inert,
+  informative,
+  secretMethods
+} from "./registered.ts"
 import { namedClientMembers, type Seed, type SeedClient } from "./Seed.ts"
 import { pathOf, type Warning } from "./SeedInvalid.ts"
 
@@ -78,6 +86,12 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
   if (client.dangerously_allow_no_pkce === true) {
     found.push([["dangerously_allow_no_pkce"], "makes an authorization code that is stolen from this client usable"])
   }
+  if (client.dangerously_allow_endpoint_audience === true) {
+    found.push([
+      ["dangerously_allow_endpoint_audience"],
+      "lets an assertion that this client made for another server's endpoint be used here, if it took that for ours"
+    ])
+  }
   const redirects = (client.grant_types ?? []).some((value) => value === "authorization_code" || value === "implicit")
   if (redirects && (client.redirect_uris ?? []).length === 0) {
     found.push([["redirect_uris"], "is empty: nobody can sign in through this client"])
@@ -92,7 +106,7 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
 const memberWarning = (name: string): string | undefined => {
   const [field, language] = name.split("#", 2) as [string, string?]
   if (language !== undefined && humanReadable.has(field)) return undefined
-  if (informative.has(name)) return undefined
+  if (informative.has(name) || authenticating.has(name)) return undefined
   if (answered.has(name)) return "is an answer of the registration endpoint, and ignored"
   if (inert.has(name)) return "is stored, but this server does not act on it yet"
   return "is in no registry of client metadata; it is stored, and nothing acts on it"

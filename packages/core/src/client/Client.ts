@@ -1,18 +1,48 @@
 /** A registered client, RFC 6749 §2 and RFC 7591 §2. */
-import { Schema } from "effect"
+import { type DateTime, Schema } from "effect"
 import { GrantType, SigningAlgorithm } from "../oauth/Metadata.ts"
 
-/** One of a client's secrets: a hash, never the secret itself. */
+/** One of a client's secrets, kept in one of two forms; it counts from `notBefore` until `expiresAt`. */
 export const ClientSecret = Schema.Struct({
   secretId: Schema.String,
   /**
    * `sha256$<hash>` for a secret with at least 256 bits of its own, `pbkdf2-sha256$<iterations>$<salt>$<hash>` for one
-   * that a person may have chosen.
+   * that a person may have chosen. Undefined for a sealed one.
    */
-  hash: Schema.String,
-  createdAt: Schema.DateTimeUtc
+  hash: Schema.UndefinedOr(Schema.String),
+  /**
+   * The secret itself, encrypted under the key-encryption key: only for `client_secret_jwt`, which verifies a MAC and so
+   * needs it (OpenID Connect Core §9). Undefined for a hashed one.
+   */
+  sealed: Schema.UndefinedOr(Schema.Uint8Array),
+  createdAt: Schema.DateTimeUtc,
+  notBefore: Schema.UndefinedOr(Schema.DateTimeUtc),
+  expiresAt: Schema.UndefinedOr(Schema.DateTimeUtc),
+  /** To the hour: when it last authenticated the client. */
+  lastUsedAt: Schema.UndefinedOr(Schema.DateTimeUtc)
 })
 export type ClientSecret = typeof ClientSecret.Type
+
+/** A secret by what it states: hashed or sealed, and without the rest valid from now on and for ever. */
+export const makeSecret = (
+  stated: Partial<ClientSecret> & Pick<ClientSecret, "secretId" | "createdAt">
+): ClientSecret => ({
+  hash: undefined,
+  sealed: undefined,
+  notBefore: undefined,
+  expiresAt: undefined,
+  lastUsedAt: undefined,
+  ...stated
+})
+
+/** Whether the secret counts at that time. */
+export const isLiveSecret = ({ expiresAt, notBefore }: ClientSecret, at: DateTime.Utc): boolean =>
+  (notBefore === undefined || notBefore.epochMilliseconds <= at.epochMilliseconds) &&
+  (expiresAt === undefined || at.epochMilliseconds < expiresAt.epochMilliseconds)
+
+/** What a sealed secret belongs to: moved to another client it cannot be opened. */
+export const sealContext = (client: { readonly issuer: string; readonly clientId: string }, secretId: string): string =>
+  `client-secret\0${client.issuer}\0${client.clientId}\0${secretId}`
 
 export const Client = Schema.Struct({
   issuer: Schema.String,
@@ -33,6 +63,11 @@ export const Client = Schema.Struct({
   firstParty: Schema.Boolean,
   /** Lets this one confidential client leave PKCE out, which makes a stolen code usable: off unless the operator insists. */
   dangerouslyAllowNoPkce: Schema.Boolean,
+  /**
+   * Lets this one client address its assertions to an endpoint, or to several URLs, instead of the issuer alone, as older
+   * libraries do: whoever gets it to believe another server's endpoint is ours can use them here.
+   */
+  dangerouslyAllowEndpointAudience: Schema.Boolean,
   /** Lets this confidential client introspect every token of the issuer. */
   introspectAllTokens: Schema.Boolean,
   /** Every other registered metadata field, as it was given (RFC 7591 §2). */
@@ -55,6 +90,7 @@ export const make = (stated: Partial<Client> & Pick<Client, "issuer" | "clientId
   defaultMaxAge: undefined,
   firstParty: false,
   dangerouslyAllowNoPkce: false,
+  dangerouslyAllowEndpointAudience: false,
   introspectAllTokens: false,
   metadata: {},
   secrets: [],

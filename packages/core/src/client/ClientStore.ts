@@ -1,6 +1,7 @@
-import { Context, Effect, Layer, type Option } from "effect"
+import { Context, type DateTime, Effect, Layer, type Option } from "effect"
+import { equal } from "../crypto/Crypto.ts"
 import * as MemoryTable from "../storage/MemoryTable.ts"
-import type { Client } from "./Client.ts"
+import type { Client, ClientSecret } from "./Client.ts"
 
 /** Holds clients with their secrets' hashes, per issuer. What `find` answers is never cached: disabling works at once. */
 export class ClientStore extends Context.Service<
@@ -11,14 +12,48 @@ export class ClientStore extends Context.Service<
     readonly list: (issuer: string) => Effect.Effect<ReadonlyArray<Client>>
     /** Adds the client, or replaces the one of its id, secrets included. */
     readonly put: (client: Client) => Effect.Effect<void>
+    /** Adds a secret beside those there are; `false` when there is no such client. */
+    readonly addSecret: (issuer: string, clientId: string, secret: ClientSecret) => Effect.Effect<boolean>
+    /** Lets a secret end at `at`, unless it ends before; `false` when nothing changed. */
+    readonly retireSecret: (
+      issuer: string,
+      clientId: string,
+      secretId: string,
+      at: DateTime.Utc
+    ) => Effect.Effect<boolean>
+    /** Notes that the secret was used at `at`, never earlier than already noted; `false` when nothing changed. */
+    readonly useSecret: (issuer: string, clientId: string, secretId: string, at: DateTime.Utc) => Effect.Effect<boolean>
+    /** Replaces what is sealed, only while it is still `from`; `false` when it is not. */
+    readonly resealSecret: (
+      issuer: string,
+      clientId: string,
+      secretId: string,
+      from: Uint8Array,
+      to: Uint8Array
+    ) => Effect.Effect<boolean>
     /** Whether any client of the issuer has a secret under the slow hash. */
     readonly hasSlowSecret: (issuer: string) => Effect.Effect<boolean>
   }
 >()("@lockspire/core/client/ClientStore") {
   static readonly layerMemory = Layer.effect(
     ClientStore,
-    Effect.map(MemoryTable.make<Client>(), (table) =>
-      ClientStore.of({
+    Effect.map(MemoryTable.make<Client>(), (table) => {
+      const changeSecret = (
+        issuer: string,
+        clientId: string,
+        secretId: string,
+        change: (secret: ClientSecret) => ClientSecret | undefined
+      ) =>
+        table.step((rows) => {
+          const at = MemoryTable.key(issuer, clientId)
+          const client = rows.get(at)
+          const before = client?.secrets.find((secret) => secret.secretId === secretId)
+          const after = before === undefined ? undefined : change(before)
+          if (client === undefined || after === undefined) return false
+          rows.set(at, { ...client, secrets: client.secrets.map((one) => (one === before ? after : one)) })
+          return true
+        })
+      return ClientStore.of({
         find: (issuer, clientId) => table.find(MemoryTable.key(issuer, clientId)),
         list: (issuer) =>
           table.step((rows) =>
@@ -27,13 +62,37 @@ export class ClientStore extends Context.Service<
               .toSorted((a, b) => (a.clientId < b.clientId ? -1 : 1))
           ),
         put: (client) => table.step((rows) => rows.set(MemoryTable.key(client.issuer, client.clientId), client)),
+        addSecret: (issuer, clientId, secret) =>
+          table.step((rows) => {
+            const at = MemoryTable.key(issuer, clientId)
+            const client = rows.get(at)
+            if (client === undefined) return false
+            rows.set(at, { ...client, secrets: [...client.secrets, secret] })
+            return true
+          }),
+        retireSecret: (issuer, clientId, secretId, at) =>
+          changeSecret(issuer, clientId, secretId, (secret) =>
+            secret.expiresAt !== undefined && !MemoryTable.isBefore(at, secret.expiresAt)
+              ? undefined
+              : { ...secret, expiresAt: at }
+          ),
+        useSecret: (issuer, clientId, secretId, at) =>
+          changeSecret(issuer, clientId, secretId, (secret) =>
+            secret.lastUsedAt !== undefined && !MemoryTable.isBefore(secret.lastUsedAt, at)
+              ? undefined
+              : { ...secret, lastUsedAt: at }
+          ),
+        resealSecret: (issuer, clientId, secretId, from, to) =>
+          changeSecret(issuer, clientId, secretId, (secret) =>
+            secret.sealed !== undefined && equal(secret.sealed, from) ? { ...secret, sealed: to } : undefined
+          ),
         hasSlowSecret: (issuer) =>
           table.step((rows) =>
             [...rows.values()].some(
-              (row) => row.issuer === issuer && row.secrets.some((secret) => !secret.hash.startsWith("sha256$"))
+              (row) => row.issuer === issuer && row.secrets.some((secret) => secret.hash?.startsWith("pbkdf2-sha256$"))
             )
           )
       })
-    )
+    })
   )
 }

@@ -3,25 +3,37 @@
  * never written by hand; a member whose default would be untrue is stated, and no list is empty.
  */
 import { Effect } from "effect"
-import { CurrentIssuer, url } from "../issuer/Issuer.ts"
+import { assertionAlgorithms } from "../client/assertion.ts"
+import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
+import { CurrentIssuer, type Issuer, url } from "../issuer/Issuer.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import { claimsOfScope } from "../oauth/Claims.ts"
 import {
+  ContentEncryption,
+  EncryptionAlgorithm,
   Prompt,
   ResponseMode,
-  supportedClientAuthenticationMethods,
   supportedResponseTypes
 } from "../oauth/Metadata.ts"
 import { currentResources, knownScopes } from "../resource/registry.ts"
+import type { Answer } from "../token/SecuredResponse.ts"
 import { supportedGrantTypes } from "../token-endpoint/grants.ts"
 
 /** The protocol's own claims, beside those of the standard scopes. */
 const protocolClaims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"]
 
+/** OpenID Connect Discovery §3, RFC 9701 §7: to what answers of this kind can be encrypted. */
+const encryptionOf = (answer: Answer) => ({
+  [`${answer}_encryption_alg_values_supported`]: EncryptionAlgorithm.literals,
+  [`${answer}_encryption_enc_values_supported`]: ContentEncryption.literals
+})
+
 export const metadata = Effect.gen(function* () {
   const issuer = yield* CurrentIssuer
   const keys = yield* SigningKeys
+  const algorithms = yield* keys.algorithms(issuer.identifier)
   const resources = yield* currentResources
+  const methods = yield* clientAuthenticationMethods
   return {
     issuer: issuer.identifier,
     authorization_endpoint: url(issuer, "/authorize"),
@@ -35,10 +47,19 @@ export const metadata = Effect.gen(function* () {
     response_modes_supported: ResponseMode.literals,
     grant_types_supported: supportedGrantTypes,
     subject_types_supported: ["public"],
-    id_token_signing_alg_values_supported: yield* keys.algorithms(issuer.identifier),
-    token_endpoint_auth_methods_supported: supportedClientAuthenticationMethods,
-    revocation_endpoint_auth_methods_supported: supportedClientAuthenticationMethods,
-    introspection_endpoint_auth_methods_supported: supportedClientAuthenticationMethods,
+    id_token_signing_alg_values_supported: algorithms,
+    userinfo_signing_alg_values_supported: algorithms,
+    introspection_signing_alg_values_supported: algorithms,
+    ...encryptionOf("id_token"),
+    ...encryptionOf("userinfo"),
+    ...encryptionOf("introspection"),
+    token_endpoint_auth_methods_supported: methods,
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    introspection_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    ...aliasesOf(issuer, yield* MutualTls),
     code_challenge_methods_supported: ["S256"],
     prompt_values_supported: Prompt.literals,
     claims_supported: [...protocolClaims, ...Object.values(claimsOfScope).flat()],
@@ -48,3 +69,16 @@ export const metadata = Effect.gen(function* () {
     authorization_response_iss_parameter_supported: true
   }
 })
+
+/** RFC 8705 §5: where the endpoints that clients call ask for a certificate, if that is elsewhere. */
+const aliasesOf = (issuer: Issuer, mutualTls: MutualTlsOptions | undefined) => {
+  const origin = mutualTls?.aliases?.[issuer.identifier]
+  if (origin === undefined) return {}
+  return {
+    mtls_endpoint_aliases: {
+      token_endpoint: `${origin}${issuer.path}/token`,
+      revocation_endpoint: `${origin}${issuer.path}/revoke`,
+      introspection_endpoint: `${origin}${issuer.path}/introspect`
+    }
+  }
+}

@@ -12,7 +12,15 @@ export const ResponseMode = Schema.Literals(["query", "fragment", "form_post"])
 export type ResponseMode = typeof ResponseMode.Type
 
 /** `token_endpoint_auth_method`, RFC 7591 §2, RFC 8705 §2.1. */
-export const supportedClientAuthenticationMethods = ["none", "client_secret_basic", "client_secret_post"] as const
+export const supportedClientAuthenticationMethods = [
+  "none",
+  "client_secret_basic",
+  "client_secret_post",
+  "client_secret_jwt",
+  "private_key_jwt",
+  "tls_client_auth",
+  "self_signed_tls_client_auth"
+] as const
 
 /** `prompt`, OpenID Connect Core §3.1.2.1; `create` from Initiating User Registration 1.0 §4. */
 export const Prompt = Schema.Literals(["none", "login", "consent", "select_account", "create"])

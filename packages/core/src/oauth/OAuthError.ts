@@ -143,11 +143,35 @@ export class UnmetAuthenticationRequirements extends Data.TaggedError("UnmetAuth
 
 /** `invalid_token`: RFC 6750 §3.1. */
 export class InvalidToken extends Data.TaggedError("InvalidToken")<
-  Detail<"TokenUnknown" | "TokenExpired" | "TokenRevoked" | "ClientDisabled" | "AccountGone">
+  Detail<
+    | "TokenUnknown"
+    | "TokenExpired"
+    | "TokenRevoked"
+    | "ClientDisabled"
+    | "AccountGone"
+    | "TokenMalformed"
+    | "TokenNotYetValid"
+    | "TokenTypeMismatch"
+    | "IssuerMismatch"
+    | "SignatureMismatch"
+    | "AudienceMismatch"
+    | "SenderConstrained"
+  >
 > {}
 
 /** `insufficient_scope`: RFC 6750 §3.1. */
-export class InsufficientScope extends Data.TaggedError("InsufficientScope")<Detail<"OpenidMissing">> {}
+export class InsufficientScope extends Data.TaggedError("InsufficientScope")<
+  Detail<"OpenidMissing" | "ScopeMissing">
+> {}
+
+/** `insufficient_user_authentication`: RFC 9470 §3. What it asks for is what the challenge says. */
+export class InsufficientUserAuthentication extends Data.TaggedError("InsufficientUserAuthentication")<
+  Detail<"AcrNotReached" | "AuthenticationTooOld"> & {
+    readonly acrValues: ReadonlyArray<string> | undefined
+    readonly maxAge: number | undefined
+    readonly scope: ReadonlyArray<string>
+  }
+> {}
 
 /** A protected request without any token: RFC 6750 §3.1 forbids an error code in the challenge. */
 export class TokenMissing extends Data.TaggedError("TokenMissing")<Detail<"TokenMissing">> {}
@@ -177,7 +201,12 @@ export type AuthorizationError =
   | RegistrationNotSupported
   | UnmetAuthenticationRequirements
 
-/** What a protected resource answers, RFC 6750 §3.1. */
-export type ResourceError = InvalidRequest | InvalidToken | InsufficientScope | TokenMissing
+/** What a protected resource answers, RFC 6750 §3.1, RFC 9470 §3. */
+export type ResourceError =
+  | InvalidRequest
+  | InvalidToken
+  | InsufficientScope
+  | InsufficientUserAuthentication
+  | TokenMissing
 
 export type OAuthError = TokenError | AuthorizationError | ResourceError

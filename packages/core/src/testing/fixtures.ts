@@ -1,8 +1,8 @@
 /** Records for tests: constructors whose defaults mean something, so that a test states only what it is about. */
-import { DateTime, Effect } from "effect"
+import { Effect, Redacted } from "effect"
 import { type Client, make } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
-import { hashSecret } from "../crypto/SecretHash.ts"
+import { makeSecret } from "../client/manage.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
 import type { Resource } from "../resource/Resource.ts"
@@ -46,13 +46,11 @@ export const aResource = (stated: Partial<Resource> = {}): Resource => ({
 export const register = Effect.fnUntraced(function* (client: Client, secret = testSecret) {
   const clients = yield* ClientStore
   const { identifier } = yield* CurrentIssuer
-  const needsSecret = client.tokenEndpointAuthMethod !== "none" && client.secrets.length === 0
+  const needsSecret = client.tokenEndpointAuthMethod.startsWith("client_secret") && client.secrets.length === 0
+  const owner = { ...client, issuer: identifier }
   const registered: Client = {
-    ...client,
-    issuer: identifier,
-    secrets: needsSecret
-      ? [{ secretId: `${client.clientId}-secret`, hash: yield* hashSecret(secret), createdAt: yield* DateTime.now }]
-      : client.secrets
+    ...owner,
+    secrets: needsSecret ? [yield* Effect.orDie(makeSecret(owner, Redacted.make(secret)))] : client.secrets
   }
   yield* clients.put(registered)
   return registered

@@ -165,7 +165,11 @@ layer(Server.layer({ crypto: counted }))("client authentication", (it) => {
       yield* refuses(ask({}), "InvalidClient CredentialsMissing")
       yield* refuses(ask({ client_id: "", client_secret: "" }), "InvalidClient CredentialsMissing")
       yield* refuses(ask({ client_secret: testSecret }), "InvalidClient CredentialsMissing")
-      yield* refuses(ask({ client_assertion: "a.b.c" }), "InvalidClient MethodNotRegistered")
+      yield* refuses(ask({ client_assertion: "a.b.c" }), "InvalidRequest ParameterMissing client_assertion_type")
+      yield* refuses(
+        ask({ client_id: "x", client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" }),
+        "InvalidRequest ParameterMissing client_assertion"
+      )
     })
   )
 
@@ -181,7 +185,7 @@ layer(Server.layer({ crypto: counted }))("client authentication", (it) => {
         testSecret.slice(1),
         `${testSecret}x`,
         testSecret.toUpperCase(),
-        first.secrets[0]!.hash
+        first.secrets[0]!.hash!
       ]) {
         yield* refuses(ask({}, Server.basicHeader(client.clientId, wrong)), "InvalidClient SecretMismatch")
       }
@@ -222,7 +226,7 @@ layer(Server.layer({ crypto: counted }))("client authentication", (it) => {
 
       // One client with a slow hash, and every failure pays for one.
       const slow = yield* register(aClient(), "short")
-      assert.isTrue(slow.secrets[0]!.hash.startsWith("pbkdf2-sha256$"))
+      assert.isTrue(slow.secrets[0]!.hash!.startsWith("pbkdf2-sha256$"))
       const slowed = [...attempts(), workOf(ask({}, Server.basicHeader(slow.clientId, "wrong")))]
       assert.deepStrictEqual([...new Set((yield* Effect.all(slowed)).map((work) => work.stretch))], [1])
     })

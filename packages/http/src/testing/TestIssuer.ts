@@ -4,14 +4,16 @@ import {
   AuthorizationServer,
   type Authentication,
   type Claims,
-  type Client,
+  Client,
   ClientStore,
   HostResolver,
+  type KeyEncryptionKey,
+  ManageClients,
   type MemoryStorage,
+  type Metadata,
   type Policy,
   type Resource,
-  ResourceStore,
-  SecretHash
+  ResourceStore
 } from "@lockspire/core"
 import { Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
@@ -42,6 +44,8 @@ export interface TestIssuerOptions {
   readonly clients?: ReadonlyArray<TestClient>
   readonly resources?: ReadonlyArray<Omit<Resource.Resource, "issuer">>
   readonly policy?: Policy.PolicySettings
+  /** The algorithms that there are signing keys for. */
+  readonly signingAlgorithms?: ReadonlyArray<Metadata.SigningAlgorithm>
   /** Claims by subject; a subject that is not here has no account. */
   readonly people?: Readonly<Record<string, Claims.Claims>>
 }
@@ -125,6 +129,7 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
         keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)),
         crypto: NodeCrypto.layer,
         prune: false,
+        ...(options.signingAlgorithms === undefined ? {} : { signingAlgorithms: options.signingAlgorithms }),
         ...(options.policy === undefined ? {} : { policy: options.policy })
       })
       const putClient = (client: TestClient, at: string = issuer) =>
@@ -140,14 +145,16 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
       )
       const Self = Layer.effect(
         TestIssuer,
-        Effect.map(Effect.context<ClientStore | Layer.Success<typeof NodeCrypto.layer>>(), (services) =>
-          TestIssuer.of({
-            issuer,
-            issuers,
-            person,
-            people,
-            putClient: (client, at) => Effect.provideContext(putClient(client, at), services)
-          })
+        Effect.map(
+          Effect.context<ClientStore | KeyEncryptionKey | Layer.Success<typeof NodeCrypto.layer>>(),
+          (services) =>
+            TestIssuer.of({
+              issuer,
+              issuers,
+              person,
+              people,
+              putClient: (client, at) => Effect.provideContext(putClient(client, at), services)
+            })
         )
       )
       return HttpRouter.serve(Layer.merge(ProtocolRoutes.layer, SignIn), {
@@ -189,28 +196,15 @@ export const aliceClaims: Claims.Claims = {
 
 const toClient = (issuer: string, { clientId, secret, ...rest }: TestClient) =>
   Effect.gen(function* () {
-    const createdAt = yield* DateTime.now
-    const secrets =
-      secret === undefined ? [] : [{ secretId: "1", hash: yield* SecretHash.hashSecret(secret), createdAt }]
-    const client: Client.Client = {
+    const client = Client.make({
       clientName: `Test client ${clientId}`,
       redirectUris: ["https://client.example/callback"],
       grantTypes: ["authorization_code", "refresh_token"],
-      responseTypes: ["code"],
       tokenEndpointAuthMethod: secret === undefined ? "none" : "client_secret_basic",
-      scope: undefined,
-      applicationType: "web",
-      idTokenSignedResponseAlg: "RS256",
-      defaultMaxAge: undefined,
-      firstParty: false,
-      dangerouslyAllowNoPkce: false,
-      introspectAllTokens: false,
-      metadata: {},
-      disabled: false,
       ...rest,
       issuer,
-      clientId,
-      secrets
-    }
-    return client
+      clientId
+    })
+    if (secret === undefined) return client
+    return { ...client, secrets: [yield* Effect.orDie(ManageClients.makeSecret(client, Redacted.make(secret)))] }
   })

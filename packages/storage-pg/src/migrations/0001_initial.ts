@@ -102,6 +102,7 @@ const registration = Effect.gen(function* () {
       default_max_age integer,
       first_party boolean NOT NULL,
       dangerously_allow_no_pkce boolean NOT NULL,
+      dangerously_allow_endpoint_audience boolean NOT NULL,
       introspect_all_tokens boolean NOT NULL,
       metadata jsonb NOT NULL,
       disabled boolean NOT NULL,
@@ -113,12 +114,17 @@ const registration = Effect.gen(function* () {
       client_id text NOT NULL,
       secret_id text NOT NULL,
       position integer NOT NULL,
-      hash text NOT NULL,
+      hash text,
+      sealed bytea,
       created_at timestamptz NOT NULL,
+      not_before timestamptz,
+      expires_at timestamptz,
+      last_used_at timestamptz,
       PRIMARY KEY (issuer, client_id, secret_id),
+      CHECK (num_nonnulls(hash, sealed) = 1),
       FOREIGN KEY (issuer, client_id) REFERENCES clients (issuer, client_id) ON DELETE CASCADE
     )`
-  yield* sql`CREATE INDEX client_secrets_slow ON client_secrets (issuer) WHERE hash NOT LIKE 'sha256$%'`
+  yield* sql`CREATE INDEX client_secrets_slow ON client_secrets (issuer) WHERE hash LIKE 'pbkdf2-sha256$%'`
 })
 
 // Tokens and codes have no foreign key to their grant: a grant may be pruned before them, and a token without a grant

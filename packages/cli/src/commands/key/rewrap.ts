@@ -1,4 +1,4 @@
-import { ManageKeys } from "@lockspire/core"
+import { ManageClients, ManageKeys } from "@lockspire/core"
 import { NodeCrypto } from "@lockspire/http/node"
 import { Console, Effect, Option } from "effect"
 import { Command } from "effect/cli"
@@ -32,14 +32,16 @@ export const rewrap = Command.make(
     const count = yield* Effect.gen(function* () {
       yield* Effect.forEach(issuers, KeyEncryptionKeys.mustOpen)
       const actor = yield* operator
-      const counts = yield* Effect.forEach(issuers, (issuer) => ManageKeys.rewrap(issuer, actor))
-      return counts.reduce((sum, one) => sum + one, 0)
+      const keys = yield* Effect.forEach(issuers, (issuer) => ManageKeys.rewrap(issuer, actor))
+      const secrets = yield* Effect.forEach(issuers, (issuer) => ManageClients.rewrap(issuer, actor))
+      const sum = (counts: ReadonlyArray<number>) => counts.reduce((total, one) => total + one, 0)
+      return { keys: sum(keys), secrets: sum(secrets) }
     }).pipe(Effect.provide(Keys.services(database, next, Option.some(old))))
     if (Option.isNone(input.databaseUrl)) {
       yield* DataDirectory.replaceKeyEncryptionKey(input.dataDir, KeyEncryptionKeys.toText(next))
     }
     yield* Console.log(
-      `Sealed ${count} signing keys of ${issuers.join(", ")} anew. Restart what runs with the old key-encryption key.`
+      `Sealed ${count.keys} signing keys and ${count.secrets} client secrets of ${issuers.join(", ")} anew. Restart what runs with the old key-encryption key.`
     )
   }, Effect.scoped)
 ).pipe(

@@ -1,12 +1,19 @@
-import { applySeed } from "@lockspire/admin"
+import { applySeed, type Seed } from "@lockspire/admin"
 import { SecretVerifier } from "@lockspire/core"
 import { NodeCrypto } from "@lockspire/http/node"
 import { Console, Effect, Layer } from "effect"
 import { Argument, Command } from "effect/cli"
-import * as Database from "../../Database.ts"
+import * as KeyEncryptionKeys from "../../KeyEncryptionKeys.ts"
 import * as Keys from "../../Keys.ts"
 import { operator } from "../../operator.ts"
 import * as SeedFile from "../../SeedFile.ts"
+
+/** Only the secret of a client that signs with it is sealed: for any other seed no key has to be at hand. */
+const keyFor = Effect.fnUntraced(function* (seed: Seed, input: Keys.Input) {
+  const isSealed = seed.clients?.some((client) => client.token_endpoint_auth_method === "client_secret_jwt") ?? false
+  if (isSealed) return yield* Keys.currentKey(input)
+  return yield* Effect.provide(KeyEncryptionKeys.forgotten, NodeCrypto.layer)
+})
 
 export const apply = Command.make(
   "apply",
@@ -14,12 +21,12 @@ export const apply = Command.make(
   Effect.fnUntraced(function* ({ file, ...input }) {
     const { seed } = yield* SeedFile.read(file)
     const issuer = yield* Keys.issuerOf(input)
+    const key = yield* keyFor(seed, input)
     const database = yield* Keys.databaseOf(input)
+    const previous = yield* KeyEncryptionKeys.previous
     const applied = yield* applySeed(issuer, seed, yield* operator).pipe(
       Effect.mapError(SeedFile.invalid),
-      Effect.provide(
-        SecretVerifier.layer.pipe(Layer.provideMerge(Layer.merge(NodeCrypto.layer, Database.storage(database))))
-      )
+      Effect.provide(SecretVerifier.layer.pipe(Layer.provideMerge(Keys.services(database, key, previous))))
     )
     for (const { id, type } of applied.created) yield* Console.log(`created ${type} ${id}`)
     for (const { id, type } of applied.updated) yield* Console.log(`updated ${type} ${id}`)

@@ -2,8 +2,8 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer, Option } from "effect"
 import { ClientStore } from "../../client/ClientStore.ts"
 import type { Transaction } from "../../storage/Transaction.ts"
-import { options, together, undone } from "./law.ts"
-import { after, client, issuer, now, otherIssuer, unique } from "./records.ts"
+import { exactlyOneWins, options, together, undone } from "./law.ts"
+import { after, client, clientSecret, issuer, longAgo, now, otherIssuer, unique } from "./records.ts"
 
 const bare = () =>
   client({
@@ -14,6 +14,7 @@ const bare = () =>
     defaultMaxAge: undefined,
     firstParty: false,
     dangerouslyAllowNoPkce: false,
+    dangerouslyAllowEndpointAudience: false,
     introspectAllTokens: false,
     metadata: {},
     secrets: [],
@@ -63,8 +64,8 @@ export const suite = <E>(name: string, storage: Layer.Layer<ClientStore | Transa
           ...bare(),
           clientId: record.clientId,
           secrets: [
-            { secretId: "first", hash: "sha256$Y2hhbmdlZA", createdAt: after(5) },
-            { secretId: "third", hash: "sha256$dGhpcmQ", createdAt: now }
+            clientSecret({ secretId: "first", hash: "sha256$Y2hhbmdlZA", createdAt: after(5) }),
+            clientSecret({ secretId: "third", hash: "sha256$dGhpcmQ" })
           ]
         }
         yield* clients.put(changed)
@@ -81,7 +82,7 @@ export const suite = <E>(name: string, storage: Layer.Layer<ClientStore | Transa
           client({
             clientId,
             clientName: `version ${index}`,
-            secrets: [1, 2, 3].map((each) => ({ secretId: `${index}-${each}`, hash: "sha256$aGFzaA", createdAt: now }))
+            secrets: [1, 2, 3].map((each) => clientSecret({ secretId: `${index}-${each}` }))
           })
         )
         yield* together(versions.length, (index) => clients.put(versions[index]!))
@@ -100,12 +101,86 @@ export const suite = <E>(name: string, storage: Layer.Layer<ClientStore | Transa
         const record = client({ issuer: at })
         yield* clients.put(record)
         assert.isFalse(yield* clients.hasSlowSecret(at))
-        const slow = { secretId: "slow", hash: "pbkdf2-sha256$600000$c2FsdA$aGFzaA", createdAt: now }
+        const slow = clientSecret({ secretId: "slow", hash: "pbkdf2-sha256$600000$c2FsdA$aGFzaA" })
         yield* clients.put({ ...record, secrets: [...record.secrets, slow] })
         assert.isTrue(yield* clients.hasSlowSecret(at))
         assert.isFalse(yield* clients.hasSlowSecret(unique("https://clients")))
         yield* clients.put(record)
         assert.isFalse(yield* clients.hasSlowSecret(at))
+      })
+    )
+
+    it.effect("adds a secret beside the others, and none to a client that is not there", () =>
+      Effect.gen(function* () {
+        const clients = yield* ClientStore
+        const record = client()
+        const added = clientSecret({ sealed: new Uint8Array([1]), hash: undefined, expiresAt: after(60) })
+        yield* clients.put(record)
+        assert.isTrue(yield* clients.addSecret(issuer, record.clientId, added))
+        assert.isFalse(yield* clients.addSecret(otherIssuer, record.clientId, added))
+        assert.isFalse(yield* clients.addSecret(issuer, unique("client"), added))
+        const found = Option.getOrThrow(yield* clients.find(issuer, record.clientId))
+        assert.deepStrictEqual(found, { ...record, secrets: [...record.secrets, added] })
+      })
+    )
+
+    it.effect("of secrets that are added at once none is lost", () =>
+      Effect.gen(function* () {
+        const clients = yield* ClientStore
+        const record = client({ secrets: [] })
+        yield* clients.put(record)
+        yield* together(8, (index) =>
+          clients.addSecret(issuer, record.clientId, clientSecret({ secretId: String(index) }))
+        )
+        const { secrets } = Option.getOrThrow(yield* clients.find(issuer, record.clientId))
+        assert.deepStrictEqual(secrets.map((one) => one.secretId).toSorted(), [..."01234567"])
+      })
+    )
+
+    it.effect("retires one secret, earlier but never later, and leaves the others", () =>
+      Effect.gen(function* () {
+        const clients = yield* ClientStore
+        const kept = clientSecret()
+        const record = client({ secrets: [kept, clientSecret({ secretId: "old" })] })
+        yield* clients.put(record)
+        const retire = (at: typeof now) => clients.retireSecret(issuer, record.clientId, "old", at)
+        yield* exactlyOneWins(retire(after(60)))
+        assert.isTrue(yield* retire(after(30)))
+        assert.isFalse(yield* retire(after(31)))
+        assert.isFalse(yield* clients.retireSecret(issuer, record.clientId, "another", after(30)))
+        assert.isFalse(yield* clients.retireSecret(otherIssuer, record.clientId, "old", longAgo))
+        const { secrets } = Option.getOrThrow(yield* clients.find(issuer, record.clientId))
+        assert.deepStrictEqual(secrets, [kept, { ...record.secrets[1]!, expiresAt: after(30) }])
+      })
+    )
+
+    it.effect("notes a secret's last use, never an earlier one", () =>
+      Effect.gen(function* () {
+        const clients = yield* ClientStore
+        const record = client({ secrets: [clientSecret({ secretId: "used" }), clientSecret()] })
+        yield* clients.put(record)
+        const use = (at: typeof now) => clients.useSecret(issuer, record.clientId, "used", at)
+        yield* exactlyOneWins(use(now))
+        assert.isTrue(yield* use(after(60)))
+        assert.isFalse(yield* use(after(59)))
+        assert.isFalse(yield* clients.useSecret(issuer, record.clientId, "another", after(90)))
+        const { secrets } = Option.getOrThrow(yield* clients.find(issuer, record.clientId))
+        assert.deepStrictEqual(secrets, [{ ...record.secrets[0]!, lastUsedAt: after(60) }, record.secrets[1]!])
+      })
+    )
+
+    it.effect("reseals a secret only while it is still what was opened", () =>
+      Effect.gen(function* () {
+        const clients = yield* ClientStore
+        const [before, between] = [new Uint8Array([1, 2]), new Uint8Array([3, 4])]
+        const record = client({ secrets: [clientSecret({ secretId: "mac", hash: undefined, sealed: before })] })
+        yield* clients.put(record)
+        const reseal = (from: Uint8Array, to: Uint8Array) =>
+          clients.resealSecret(issuer, record.clientId, "mac", from, to)
+        yield* exactlyOneWins(reseal(before, between))
+        assert.isFalse(yield* reseal(before, new Uint8Array([5])))
+        const { secrets } = Option.getOrThrow(yield* clients.find(issuer, record.clientId))
+        assert.deepStrictEqual(secrets, [{ ...record.secrets[0]!, sealed: between }])
       })
     )
 

@@ -6,7 +6,7 @@ import type { AuthorizationRequest } from "../../authorization-request/Authoriza
 import { SafeRedirect } from "../../authorization-request/SafeRedirect.ts"
 import type { Issued } from "../../authorize/AuthorizationCode.ts"
 import type { Pending } from "../../authorize/Interaction.ts"
-import type { Client } from "../../client/Client.ts"
+import { type Client, type ClientSecret, makeSecret } from "../../client/Client.ts"
 import type { Consent } from "../../consent/Consent.ts"
 import type { In } from "../../key/SigningKey.ts"
 import type { Resource } from "../../resource/Resource.ts"
@@ -76,6 +76,9 @@ export const resource = (over: Partial<Resource> = {}): Resource => ({
   ...over
 })
 
+export const clientSecret = (over: Partial<ClientSecret> = {}): ClientSecret =>
+  makeSecret({ secretId: unique("secret"), hash: "sha256$aGFzaA", createdAt: now, ...over })
+
 export const client = (over: Partial<Client> = {}): Client => ({
   issuer,
   clientId: unique("client"),
@@ -90,6 +93,7 @@ export const client = (over: Partial<Client> = {}): Client => ({
   defaultMaxAge: 300,
   firstParty: true,
   dangerouslyAllowNoPkce: true,
+  dangerouslyAllowEndpointAudience: true,
   introspectAllTokens: true,
   metadata: {
     logo_uri: "https://client.example/logo.png",
@@ -97,8 +101,9 @@ export const client = (over: Partial<Client> = {}): Client => ({
     nested: { keptAs_it_is: 1 }
   },
   secrets: [
-    { secretId: "new", hash: "sha256$aGFzaA", createdAt: now },
-    { secretId: "first", hash: "sha256$b3RoZXI", createdAt: after(-60) }
+    clientSecret({ secretId: "new", notBefore: after(-30), expiresAt: after(86_400), lastUsedAt: after(-1) }),
+    clientSecret({ secretId: "first", hash: "sha256$b3RoZXI", createdAt: after(-60) }),
+    clientSecret({ secretId: "mac", hash: undefined, sealed: new Uint8Array([0, 10, 254, 255]) })
   ],
   disabled: false,
   ...over
