@@ -40,6 +40,11 @@ describe("a seed that cannot be applied names each path and reason", () => {
       "clients[0].dangerously_allow_no_pkce: is only for",
       "clients[0].introspect_all_tokens: is only for"
     ],
+    [
+      client({ token_endpoint_auth_method: "none", refresh_token_rotation: "never" }),
+      "clients[0].refresh_token_rotation: is only for"
+    ],
+    [client({ refresh_token_rotation: "sometimes" }), "clients[0].refresh_token_rotation:"],
     [client({ client_name: "a\0b" }), "clients[0].client_name: holds a NUL"],
     [client({ jwks: { keys: [{ kty: "EC", kid: "\ud800" }] } }), "clients[0].jwks.keys[0].kid: holds a NUL or half"],
     [client({ token_endpoint_auth_method: "private_key_jwt" }), "clients[0].token_endpoint_auth_method: needs jwks or"],
@@ -113,6 +118,7 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
     [client({ dangerously_allow_no_pkce: true }), "clients[0].dangerously_allow_no_pkce: makes"],
     [client({ dpop_bound_access_tokens: true }), "clients[0].dpop_bound_access_tokens: is stored, but"],
     [client({ registration_access_token: "x" }), "clients[0].registration_access_token: is an answer"],
+    [client({ refresh_token_rotation: "never", refresh_token_idle_lifetime: 3600 })],
     [client({ favourite_colour: "blue" }), "clients[0].favourite_colour: is in no registry"]
   ]
   it.effect.each(rows.map(([seed, ...starts]) => ({ seed, starts })))("$starts", ({ seed, starts }) =>

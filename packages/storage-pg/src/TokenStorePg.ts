@@ -5,7 +5,7 @@
  * races with a revocation is either refused or was there to be revoked.
  */
 import { TokenStore } from "@lockspire/core"
-import { Effect, Layer } from "effect"
+import { type DateTime, Effect, Layer } from "effect"
 import { all, client, count, done, first, prune, toDate, toJson, wrote } from "./statement.ts"
 import {
   type AccessTokenRow,
@@ -21,7 +21,7 @@ import {
 const refreshColumns = `
   grants.*, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.issued_at,
   tokens.expires_at AS token_expires_at, tokens.rotated_at, tokens.replay_until, tokens.request_hash,
-  tokens.sealed_response`
+  tokens.replays, tokens.sealed_response`
 
 const accessColumns = `
   grants.*, tokens.issuer AS token_issuer, tokens.grant_id AS token_grant_id, tokens.subject AS token_subject,
@@ -37,6 +37,21 @@ export const layer = Layer.effect(
     const accessInsert = sql.literal(
       "issuer, grant_id, token_hash, client_id, subject, actor, scope, audience, issued_at, expires_at"
     )
+
+    // The token first and its grant only if the token is still live: whoever loses holds no lock on the grant, and can
+    // go on to revoke it without waiting for another loser.
+    const usable = (issuer: string, tokenHash: string, clientId: string, at: DateTime.Utc) => sql`
+      token AS (
+        SELECT issuer, token_hash, grant_id FROM refresh_tokens
+        WHERE issuer = ${issuer} AND token_hash = ${tokenHash} AND client_id = ${clientId}
+          AND rotated_at IS NULL AND expires_at > ${toDate(at)}
+        FOR NO KEY UPDATE
+      ), live AS (
+        SELECT token.issuer, token.token_hash FROM grants
+        JOIN token ON token.issuer = grants.issuer AND token.grant_id = grants.grant_id
+        WHERE grants.revoked_at IS NULL
+        FOR SHARE OF grants
+      )`
 
     return TokenStore.of({
       insertGrant: (grant) => done(sql`INSERT INTO grants ${sql.insert(fromGrant(grant))}`),
@@ -124,24 +139,24 @@ export const layer = Layer.effect(
             WHERE tokens.issuer = ${issuer} AND tokens.token_hash = ${tokenHash}`,
           (row) => ({ token: toRefreshToken(row), grant: toGrant(row) })
         ),
-      // The token first and its grant only if the token is still live: whoever loses holds no lock on the grant, and
-      // can go on to revoke it without waiting for another loser.
       rotate: (issuer, tokenHash, clientId, at, rotation) =>
         wrote(sql`
-          WITH token AS (
-            SELECT issuer, token_hash, grant_id FROM refresh_tokens
-            WHERE issuer = ${issuer} AND token_hash = ${tokenHash} AND client_id = ${clientId}
-              AND rotated_at IS NULL AND expires_at > ${toDate(at)}
-            FOR NO KEY UPDATE
-          ), live AS (
-            SELECT token.issuer, token.token_hash FROM grants
-            JOIN token ON token.issuer = grants.issuer AND token.grant_id = grants.grant_id
-            WHERE grants.revoked_at IS NULL
-            FOR SHARE OF grants
-          )
+          WITH ${usable(issuer, tokenHash, clientId, at)}
           UPDATE refresh_tokens tokens SET
             rotated_at = ${toDate(at)}, replay_until = ${toDate(rotation.replayUntil)},
             request_hash = ${rotation.requestHash}, sealed_response = ${rotation.sealedResponse ?? null}
+          FROM live WHERE tokens.issuer = live.issuer AND tokens.token_hash = live.token_hash
+          RETURNING 1`),
+      replay: (issuer, tokenHash, clientId, at, limit) =>
+        wrote(sql`
+          UPDATE refresh_tokens SET replays = replays + 1
+          WHERE issuer = ${issuer} AND token_hash = ${tokenHash} AND client_id = ${clientId}
+            AND rotated_at IS NOT NULL AND replay_until > ${toDate(at)} AND replays < ${limit}
+          RETURNING 1`),
+      prolong: (issuer, tokenHash, clientId, at, until) =>
+        wrote(sql`
+          WITH ${usable(issuer, tokenHash, clientId, at)}
+          UPDATE refresh_tokens tokens SET expires_at = ${toDate(until)}
           FROM live WHERE tokens.issuer = live.issuer AND tokens.token_hash = live.token_hash
           RETURNING 1`),
       forgetResponses: (before, limit) =>

@@ -93,6 +93,7 @@ export interface RefreshTokenRow extends JoinedTokenRow {
   readonly rotated_at: Date | null
   readonly replay_until: Date | null
   readonly request_hash: string | null
+  readonly replays: number
   readonly sealed_response: Uint8Array | null
 }
 
@@ -129,5 +130,6 @@ export const toRefreshToken = (row: RefreshTokenRow): Token.RefreshToken =>
         rotatedAt: fromDate(row.rotated_at),
         replayUntil: fromDate(row.replay_until),
         requestHash: row.request_hash,
+        replays: row.replays,
         sealedResponse: row.sealed_response === null ? undefined : new Uint8Array(row.sealed_response)
       }

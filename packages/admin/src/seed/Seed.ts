@@ -1,9 +1,14 @@
 /** What a seed file may say: people, clients, resources and policy, in the wire's own names. */
-import { Policy } from "@lockspire/core"
+import { Policy, RefreshPolicy } from "@lockspire/core"
 import { Schema } from "effect"
 
 const optional = Schema.optionalKey
 const texts = Schema.Array(Schema.NonEmptyString)
+
+const lifetime = (description: string) =>
+  Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 34_560_000 })).annotate({
+    description: `${description}, in seconds; never longer than policy says`
+  })
 
 export const SeedAccount = Schema.Struct({
   username: Schema.NonEmptyString,
@@ -49,6 +54,17 @@ export const SeedClient = Schema.StructWithRest(
     introspect_all_tokens: optional(
       Schema.Boolean.annotate({ description: "Lets this confidential client introspect every token of the issuer" })
     ),
+    refresh_token_rotation: optional(
+      Schema.Literals(Policy.rotations).annotate({
+        description: "Whether every use replaces the refresh token; `always` unless given. Policy may be stricter"
+      })
+    ),
+    refresh_token_replay_window: optional(lifetime("How long a retried refresh is answered again")),
+    refresh_token_replay_count: optional(
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })).annotate({ description: "How often it is" })
+    ),
+    refresh_token_idle_lifetime: optional(lifetime("How long an unused refresh token lives")),
+    refresh_token_absolute_lifetime: optional(lifetime("How long refresh tokens live, however often they are used")),
     disabled: optional(Schema.Boolean.annotate({ description: "As it is stored unless given" }))
   }),
   [Schema.Record(Schema.String, Schema.Json)]
@@ -76,6 +92,9 @@ export type Seed = typeof Seed.Type
 
 /** The members of a client that the struct names: the rest is metadata. */
 export const namedClientMembers: ReadonlySet<string> = new Set(Object.keys(SeedClient.schema.fields))
+
+/** Of those the ones that are stored as metadata nevertheless: they have no column. */
+export const metadataMembers: ReadonlySet<string> = new Set(RefreshPolicy.refreshMetadata)
 
 /** The schema as a JSON Schema document, for editors. `seed.schema.json` is its copy. */
 export const jsonSchema = (): object => {

@@ -157,6 +157,9 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
       found.push([[member], "is only for a client that authenticates itself"])
     }
   }
+  if (client.refresh_token_rotation === "never" && method === "none") {
+    found.push([["refresh_token_rotation"], "is only for a client that authenticates itself (RFC 9700 §2.2.2)"])
+  }
   return found
 }
 

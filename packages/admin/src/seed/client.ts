@@ -2,7 +2,7 @@
 import { Client, Crypto, ManageClients, Metadata, Sealed, SecretVerifier } from "@lockspire/core"
 import { Effect, Option, Redacted, Schema } from "effect"
 import { answered, secretMethods } from "./registered.ts"
-import { namedClientMembers, type SeedClient } from "./Seed.ts"
+import { metadataMembers, namedClientMembers, type SeedClient } from "./Seed.ts"
 
 type Secrets = Client.Client["secrets"]
 
@@ -39,7 +39,9 @@ const metadataOf = (seed: SeedClient): Client.Client["metadata"] => {
   const algorithm = seed.id_token_signed_response_alg
   return Object.fromEntries([
     ...Object.entries(seed).flatMap(([name, value]): ReadonlyArray<readonly [string, Schema.Json]> =>
-      namedClientMembers.has(name) || answered.has(name) || value === undefined ? [] : [[name, value]]
+      (namedClientMembers.has(name) && !metadataMembers.has(name)) || answered.has(name) || value === undefined
+        ? []
+        : [[name, value]]
     ),
     // An algorithm that there is no column value for is kept for the version that can do it.
     ...(algorithm === undefined || isSigningAlgorithm(algorithm)

@@ -20,6 +20,8 @@ export const Action = Schema.Literals([
   "access_token.revoked",
   "refresh_token.issued",
   "refresh_token.rotated",
+  "refresh_token.used",
+  "refresh_token.replayed",
   "refresh_token.reused",
   "grant.revoked",
   "signing_key.created",

@@ -12,6 +12,10 @@ const day = 86_400
 /** No policy lets an access or ID token live longer. */
 export const longestTokenLifetime = day
 
+/** Strictest first: whose refresh tokens are replaced at every use. */
+export const rotations = ["always", "public_only", "never"] as const
+export type Rotation = (typeof rotations)[number]
+
 /** What may be set, per issuer. An absent member keeps the default. */
 export const PolicySettings = Schema.Struct({
   /** RFC 6749 §4.1.2 recommends ten minutes at most; FAPI 2.0 and this server sixty seconds. */
@@ -24,6 +28,13 @@ export const PolicySettings = Schema.Struct({
   refreshTokenAbsoluteLifetime: Schema.optionalKey(seconds(60, 400 * day)),
   /** How long a refresh request that is sent again receives the same response; 0 for never. */
   refreshReplayWindow: Schema.optionalKey(seconds(0, 300)),
+  /** How often it does. */
+  refreshReplayCount: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))),
+  /**
+   * Whose refresh tokens are rotated (RFC 9700 §4.14.2). `by_client` leaves it to each client, which rotates unless it
+   * is registered otherwise; a public client always rotates.
+   */
+  refreshTokenRotation: Schema.optionalKey(Schema.Literals([...rotations, "by_client"])),
   /** How long a person has to sign in and decide. */
   interactionLifetime: Schema.optionalKey(seconds(60, day)),
   /** Whether clients marked `first_party` are not asked for consent. */
@@ -43,10 +54,20 @@ export const defaults: Policy = {
   refreshTokenIdleLifetime: 14 * day,
   refreshTokenAbsoluteLifetime: 90 * day,
   refreshReplayWindow: 30,
+  refreshReplayCount: 100,
+  refreshTokenRotation: "by_client",
   interactionLifetime: 3600,
   firstPartySkipsConsent: true,
   consentLifetime: 365 * day,
   signingKeyLifetime: 90 * day
+}
+
+const strictness: ReadonlyArray<unknown> = PolicySettings.fields.refreshTokenRotation.schema.literals
+
+const stricter = (one: unknown, other: unknown): unknown => {
+  if (typeof one === "number") return Math.min(one, other as number)
+  if (typeof one === "string") return strictness.indexOf(one) < strictness.indexOf(other) ? one : other
+  return one && other
 }
 
 /** The stricter of two settings wins, member by member: the shorter time, the more questions asked. */
@@ -56,8 +77,7 @@ export const effective = (...layers: ReadonlyArray<PolicySettings>): Policy => {
   for (const layer of layers) {
     for (const [name, value] of Object.entries(layer)) {
       const before = strictest[name as keyof Policy]
-      const stricter = typeof value === "number" ? Math.min(value, before as number) : value && before
-      Object.assign(strictest, { [name]: set.has(name) ? stricter : value })
+      Object.assign(strictest, { [name]: set.has(name) ? stricter(value, before) : value })
       set.add(name)
     }
   }

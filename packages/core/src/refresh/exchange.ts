@@ -1,6 +1,7 @@
 /**
- * The `refresh_token` grant: RFC 6749 §6, with rotation and reuse detection as RFC 9700 §4.14.2 describes them, and a
- * replay window in which a client whose response got lost receives the same response again.
+ * The `refresh_token` grant: RFC 6749 §6. By policy a use rotates the token, with reuse detection as RFC 9700 §4.14.2
+ * describes it and a replay window in which a client whose response got lost receives the same response again; or the
+ * token stays, and its idle end moves.
  */
 import { DateTime, Effect, Option } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
@@ -17,6 +18,7 @@ import * as Scope from "../oauth/Scope.ts"
 import { requestedResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { prepare, type TokenResponse } from "../token/issue.ts"
+import { refreshEnd, refreshPolicyOf } from "../token/refreshPolicy.ts"
 import { storePrepared } from "../token/store.ts"
 import type { RotatedRefreshToken } from "../token/Token.ts"
 import { TokenStore } from "../token/TokenStore.ts"
@@ -55,7 +57,7 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   const crypto = yield* Crypto
   const transaction = yield* Transaction
   const issuer = (yield* CurrentIssuer).identifier
-  const policy = yield* currentPolicy
+  const policy = refreshPolicyOf(client, yield* currentPolicy)
   const refreshToken = yield* checking("RFC 6749 §6: refresh_token", required(parameters, "refresh_token"))
   const scopeText = yield* checking("RFC 6749 §3.2: scope at most once", optional(parameters, "scope"))
   const tokenHash = yield* hashToken(refreshToken)
@@ -81,7 +83,17 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   }
 
   const reused = Effect.fnUntraced(function* (rotated: RotatedRefreshToken) {
-    const response = yield* replayedResponse(rotated, refreshToken, requestHash, now)
+    const kept = yield* replayedResponse(rotated, refreshToken, requestHash, now)
+    const isAnswered =
+      Option.isSome(kept) &&
+      (yield* transaction.within(
+        Effect.gen(function* () {
+          if (!(yield* tokens.replay(issuer, tokenHash, client.clientId, now, policy.replayCount))) return false
+          yield* audit.append([event("refresh_token.replayed", "refresh_token", tokenHash)])
+          return true
+        })
+      ))
+    const response = isAnswered ? kept : Option.none<TokenResponse>()
     if (Option.isNone(response)) {
       yield* transaction.within(
         Effect.gen(function* () {
@@ -102,9 +114,10 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   })
   if (token._tag === "Rotated") return yield* reused(token)
 
+  const end = refreshEnd(policy, grant, now)
   yield* check(
     "the refresh token has not expired",
-    now.epochMilliseconds < token.expiresAt.epochMilliseconds,
+    DateTime.isLessThan(now, DateTime.min(token.expiresAt, end)),
     () => new InvalidGrant({ reason: "RefreshTokenExpired" })
   )
   const scope =
@@ -138,14 +151,26 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     scope,
     audience: requested.length > 0 ? requested : grant.resources,
     nonce: undefined,
-    refreshScope: token.scope
+    refreshScope: policy.rotates ? token.scope : undefined
   })
+  if (!policy.rotates) {
+    const isStored = yield* transaction.within(
+      Effect.gen(function* () {
+        if (!(yield* tokens.prolong(issuer, tokenHash, client.clientId, now, end))) return false
+        yield* audit.append([event("refresh_token.used", "refresh_token", tokenHash)])
+        return yield* storePrepared(prepared)
+      })
+    )
+    yield* check("the grant is live", isStored, () => new InvalidGrant({ reason: "GrantRevoked" }))
+    return { ...prepared.response, refresh_token: refreshToken }
+  }
+
   const body = encode(JSON.stringify(prepared.response))
   const rotation = {
-    replayUntil: DateTime.add(now, { seconds: policy.refreshReplayWindow }),
+    replayUntil: DateTime.add(now, { seconds: policy.replayWindow }),
     requestHash,
     sealedResponse:
-      policy.refreshReplayWindow === 0
+      policy.replayWindow === 0 || policy.replayCount === 0
         ? undefined
         : yield* crypto.seal(yield* responseKey(refreshToken), body, responseContext(issuer, client.clientId))
   }

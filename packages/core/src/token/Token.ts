@@ -41,7 +41,8 @@ const refresh = {
 }
 
 /**
- * A refresh token, RFC 6749 §1.5, rotated at every use (RFC 9700 §4.14.2). `Rotated` keeps, until the replay window
+ * A refresh token, RFC 6749 §1.5. Where policy says so it is rotated at every use (RFC 9700 §4.14.2); else a use moves
+ * its `expiresAt`. `Rotated` keeps, until the replay window
  * ends, the one response that its use produced, sealed under a key that only the token itself yields.
  */
 export const RefreshToken = Schema.TaggedUnion({
@@ -52,6 +53,8 @@ export const RefreshToken = Schema.TaggedUnion({
     replayUntil: Schema.DateTimeUtc,
     /** Hash of the parameters of the request that rotated it: another request does not get its response. */
     requestHash: Schema.String,
+    /** How often the response was given again. */
+    replays: Schema.Int,
     sealedResponse: Schema.UndefinedOr(Schema.Uint8Array)
   }
 })

@@ -67,6 +67,25 @@ export class TokenStore extends Context.Service<
       at: DateTime.Utc,
       rotation: Rotation
     ) => Effect.Effect<boolean>
+    /**
+     * Counts one more answer to a retry: `true` when the token is that client's, `Rotated`, its replay window open at
+     * `at`, and fewer than `limit` were given before. Of any number of concurrent calls no more than `limit` receive `true`.
+     */
+    readonly replay: (
+      issuer: string,
+      tokenHash: string,
+      clientId: string,
+      at: DateTime.Utc,
+      limit: number
+    ) => Effect.Effect<boolean>
+    /** Moves the idle end of a token to `until`, on the conditions of `rotate`; it stays `Live`. */
+    readonly prolong: (
+      issuer: string,
+      tokenHash: string,
+      clientId: string,
+      at: DateTime.Utc,
+      until: DateTime.Utc
+    ) => Effect.Effect<boolean>
     /** Forgets up to `limit` sealed responses whose replay window ended before `before`; how many. */
     readonly forgetResponses: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
 
@@ -165,8 +184,26 @@ export class TokenStore extends Context.Service<
             return yield* refreshTokens.step((rows) => {
               const token = rows.get(key(issuer, tokenHash))
               if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
-              const rotated: RotatedRefreshToken = { ...token, _tag: "Rotated", rotatedAt: at, ...rotation }
+              const rotated: RotatedRefreshToken = { ...token, _tag: "Rotated", rotatedAt: at, replays: 0, ...rotation }
               rows.set(key(issuer, tokenHash), rotated)
+              return true
+            })
+          }),
+          replay: (issuer, tokenHash, clientId, at, limit) =>
+            refreshTokens.step((rows) => {
+              const token = rows.get(key(issuer, tokenHash))
+              if (token?._tag !== "Rotated" || token.clientId !== clientId || token.replays >= limit) return false
+              if (!isAfter(token.replayUntil, at)) return false
+              rows.set(key(issuer, tokenHash), { ...token, replays: token.replays + 1 })
+              return true
+            }),
+          prolong: Effect.fnUntraced(function* (issuer, tokenHash, clientId, at, until) {
+            const found = yield* refreshTokens.find(key(issuer, tokenHash))
+            if (Option.isNone(found) || !(yield* grantIsLive(issuer, found.value.grantId))) return false
+            return yield* refreshTokens.step((rows) => {
+              const token = rows.get(key(issuer, tokenHash))
+              if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
+              rows.set(key(issuer, tokenHash), { ...token, expiresAt: until })
               return true
             })
           }),

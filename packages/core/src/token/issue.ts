@@ -9,7 +9,7 @@ import * as Scope from "../oauth/Scope.ts"
 import { prepareAccessToken } from "./accessToken.ts"
 import type { Live } from "./Grant.ts"
 import * as IdToken from "./IdToken.ts"
-import { refreshTokenIdleLifetime } from "./Lifetime.ts"
+import { refreshEnd, refreshPolicyOf } from "./refreshPolicy.ts"
 import type { LiveAccessToken, LiveRefreshToken } from "./Token.ts"
 
 /** The body of a successful token response, RFC 6749 §5.1, in its order. */
@@ -40,8 +40,8 @@ export const prepare = Effect.fnUntraced(function* (options: {
   readonly scope: ReadonlyArray<string>
   readonly audience: ReadonlyArray<string>
   readonly nonce: string | undefined
-  /** What the grant as a whole still allows; a refresh token keeps all of it. */
-  readonly refreshScope: ReadonlyArray<string>
+  /** What the grant as a whole still allows; a new refresh token keeps all of it. Undefined for no new one. */
+  readonly refreshScope: ReadonlyArray<string> | undefined
 }) {
   const { audience, client, grant } = options
   const now = yield* DateTime.now
@@ -55,8 +55,9 @@ export const prepare = Effect.fnUntraced(function* (options: {
     scope: options.scope,
     audience
   })
+  const { refreshScope } = options
   const refreshToken =
-    client.grantTypes.includes("refresh_token") && grant.scope.includes("offline_access")
+    refreshScope !== undefined && client.grantTypes.includes("refresh_token") && grant.scope.includes("offline_access")
       ? yield* randomToken
       : undefined
   const idToken = grant.scope.includes("openid")
@@ -71,16 +72,15 @@ export const prepare = Effect.fnUntraced(function* (options: {
     : undefined
 
   const bound = { issuer, grantId: grant.grantId, clientId: client.clientId, issuedAt: now }
-  const idle = DateTime.add(now, { seconds: refreshTokenIdleLifetime(policy, client).seconds })
   const refreshRecord: LiveRefreshToken | undefined =
-    refreshToken === undefined
+    refreshToken === undefined || refreshScope === undefined
       ? undefined
       : {
           ...bound,
           _tag: "Live",
           tokenHash: yield* hashToken(refreshToken),
-          scope: options.refreshScope,
-          expiresAt: idle.epochMilliseconds < grant.expiresAt.epochMilliseconds ? idle : grant.expiresAt
+          scope: refreshScope,
+          expiresAt: refreshEnd(refreshPolicyOf(client, policy), grant, now)
         }
   const event = eventsBy(issuer, now, clientActor(client.clientId))
   const prepared: Prepared = {

@@ -117,11 +117,16 @@ describe("policy", () => {
       const before = effective(...layers)
       const after = effective(...layers, more)
       for (const name of Object.keys(defaults) as Array<keyof PolicySettings>) {
+        const order = ["always", "public_only", "never", "by_client"]
+        const isStricter = (one: unknown, other: unknown) => {
+          if (typeof one === "number") return one <= (other as number)
+          if (typeof one === "string") return order.indexOf(one) <= order.indexOf(other as string)
+          return !one || other === true
+        }
         const isSetBefore = layers.some((one) => one[name] !== undefined)
         const [was, is] = [before[name], after[name]]
-        if (isSetBefore) assert.isTrue(typeof is === "number" ? is <= (was as number) : !is || was === true, name)
-        if (more[name] !== undefined)
-          assert.isTrue(typeof is === "number" ? is <= (more[name] as number) : !is || more[name] === true, name)
+        if (isSetBefore) assert.isTrue(isStricter(is, was), name)
+        if (more[name] !== undefined) assert.isTrue(isStricter(is, more[name]), name)
       }
     }
   )

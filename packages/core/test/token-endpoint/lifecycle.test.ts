@@ -185,8 +185,9 @@ layer(Server.layer())("any sequence of moves", (it) => {
       const { tokens } = yield* Server.obtainTokens(owner, { scope: "openid offline_access" })
       yield* Server.refresh(owner, tokens.refresh_token!)
       yield* Server.refresh(owner, tokens.refresh_token!)
-      const actions = (yield* AuditLog.use((log) => log.latest(testIssuer, 6))).map((event) => event.action)
+      const actions = (yield* AuditLog.use((log) => log.latest(testIssuer, 7))).map((event) => event.action)
       assert.deepStrictEqual(actions, [
+        "refresh_token.replayed",
         "refresh_token.issued",
         "access_token.issued",
         "refresh_token.rotated",

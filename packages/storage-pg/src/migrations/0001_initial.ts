@@ -184,6 +184,7 @@ const tokens = Effect.gen(function* () {
       rotated_at timestamptz,
       replay_until timestamptz,
       request_hash text,
+      replays integer NOT NULL DEFAULT 0,
       sealed_response bytea,
       PRIMARY KEY (issuer, token_hash),
       CHECK (num_nulls(rotated_at, replay_until, request_hash) IN (0, 3)),

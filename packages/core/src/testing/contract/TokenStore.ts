@@ -278,12 +278,15 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | ClientS
         )
         assert.deepStrictEqual(
           yield* findToken,
-          Option.some({ token: { ...token, _tag: "Rotated" as const, rotatedAt: now, ...rotation }, grant: record })
+          Option.some({
+            token: { ...token, _tag: "Rotated" as const, rotatedAt: now, replays: 0, ...rotation },
+            grant: record
+          })
         )
         const second = { ...rotation, sealedResponse: undefined }
         assert.isTrue(yield* tokens.rotate(issuer, next.tokenHash, next.clientId, now, second))
         const found = Option.getOrThrow(yield* tokens.findRefreshToken(issuer, next.tokenHash))
-        assert.deepStrictEqual(found.token, { ...next, _tag: "Rotated", rotatedAt: now, ...second })
+        assert.deepStrictEqual(found.token, { ...next, _tag: "Rotated", rotatedAt: now, replays: 0, ...second })
       })
     )
 
@@ -311,6 +314,48 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | ClientS
       Effect.gen(function* () {
         const { rotate } = yield* withRefresh()
         yield* exactlyOneWins(rotate)
+      })
+    )
+
+    it.effect(
+      "a rotated token counts the answers to retries, up to the limit, for its client, while its window is open",
+      () =>
+        Effect.gen(function* () {
+          const { findToken, rotate, token, tokens } = yield* withRefresh()
+          const replay = (at = now, clientId = token.clientId, at_ = token.issuer) =>
+            tokens.replay(at_, token.tokenHash, clientId, at, 3)
+          assert.isFalse(yield* replay())
+          yield* rotate
+          assert.isFalse(yield* replay(now, "other client"))
+          assert.isFalse(yield* replay(now, token.clientId, otherIssuer))
+          assert.isFalse(yield* replay(rotation.replayUntil))
+          const answers = yield* together(8, () => replay())
+          assert.strictEqual(answers.filter((given) => given).length, 3)
+          const found = Option.getOrThrow(yield* findToken).token
+          assert.strictEqual(found._tag === "Rotated" && found.replays, 3)
+        })
+    )
+
+    it.effect("a token that is prolonged stays live until then, for its client, while its grant lives", () =>
+      Effect.gen(function* () {
+        const { findToken, grant: record, revoke, rotate, token, tokens } = yield* withRefresh({ expiresAt: after(60) })
+        const prolong = (at: number, until: number, clientId = token.clientId) =>
+          tokens.prolong(issuer, token.tokenHash, clientId, after(at), after(until))
+        assert.isFalse(yield* prolong(1, 100, "other client"))
+        assert.isFalse(yield* prolong(60, 100))
+        assert.deepStrictEqual(yield* together(5, () => prolong(1, 100)), [true, true, true, true, true])
+        assert.isTrue(yield* prolong(99, 200))
+        assert.deepStrictEqual(
+          yield* findToken,
+          Option.some({ token: { ...token, expiresAt: after(200) }, grant: record })
+        )
+        yield* undone(prolong(99, 300))
+        assert.isTrue(yield* rotate)
+        assert.isFalse(yield* prolong(1, 100))
+        const other = yield* withRefresh()
+        yield* other.revoke
+        assert.isFalse(yield* tokens.prolong(issuer, other.token.tokenHash, other.token.clientId, now, after(100)))
+        yield* revoke
       })
     )
 
@@ -373,6 +418,7 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | ClientS
             ...token,
             _tag: "Rotated",
             rotatedAt: now,
+            replays: 0,
             ...old,
             sealedResponse: undefined
           })

@@ -1,0 +1,57 @@
+/** How the refresh tokens of one client live: what it is registered for, bounded by the server's policy. */
+import { DateTime } from "effect"
+import { type Client, isConfidential } from "../client/Client.ts"
+import { type Policy, type Rotation, rotations } from "../issuer/Policy.ts"
+import type { Live } from "./Grant.ts"
+import { refreshTokenAbsoluteLifetime, refreshTokenIdleLifetime } from "./Lifetime.ts"
+
+/** All durations are seconds. */
+export interface RefreshPolicy {
+  /** Whether every use replaces the token (RFC 9700 §4.14.2), or moves its idle end (FAPI 2.0 §5.3.2.1). */
+  readonly rotates: boolean
+  readonly replayWindow: number
+  readonly replayCount: number
+  readonly idleLifetime: number
+  readonly absoluteLifetime: number
+}
+
+/** The client metadata that sets it, beside the registered names of RFC 7591. */
+export const refreshMetadata = [
+  "refresh_token_rotation",
+  "refresh_token_replay_window",
+  "refresh_token_replay_count",
+  "refresh_token_idle_lifetime",
+  "refresh_token_absolute_lifetime"
+] as const
+type Member = (typeof refreshMetadata)[number]
+
+const stated = (client: Client, name: Member): unknown =>
+  Object.hasOwn(client.metadata, name) ? client.metadata[name] : undefined
+
+const shorter = (client: Client, name: Member, limit: number): number => {
+  const value = stated(client, name)
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 ? Math.min(value, limit) : limit
+}
+
+/** The stricter of what the server and the client say; where neither says anything, every use rotates. */
+const rotationOf = (client: Client, policy: Policy): Rotation => {
+  const said = new Set<unknown>([policy.refreshTokenRotation, stated(client, "refresh_token_rotation")])
+  return rotations.find((one) => said.has(one)) ?? "always"
+}
+
+/** Strictest wins. A public client always rotates: RFC 9700 §2.2.2, since nothing else tells it from a thief. */
+export const refreshPolicyOf = (client: Client, policy: Policy): RefreshPolicy => ({
+  rotates: !isConfidential(client) || rotationOf(client, policy) === "always",
+  replayWindow: shorter(client, "refresh_token_replay_window", policy.refreshReplayWindow),
+  replayCount: shorter(client, "refresh_token_replay_count", policy.refreshReplayCount),
+  idleLifetime: refreshTokenIdleLifetime(policy, client).seconds,
+  absoluteLifetime: refreshTokenAbsoluteLifetime(policy, client).seconds
+})
+
+/** When a refresh token that is used now ends, if nobody uses it again; its grant was given as long ago as it says. */
+export const refreshEnd = (policy: RefreshPolicy, grant: Live, now: DateTime.Utc): DateTime.Utc =>
+  [
+    DateTime.add(now, { seconds: policy.idleLifetime }),
+    DateTime.add(grant.createdAt, { seconds: policy.absoluteLifetime }),
+    grant.expiresAt
+  ].reduce((end, other) => DateTime.min(end, other))
