@@ -27,6 +27,7 @@ export const rooms = [
   "revocation",
   "userinfo",
   "discovery",
+  "protect",
   "retention",
   "testing"
 ] as const

@@ -78,6 +78,11 @@ const rows = {
     status: 403,
     description: "The access token does not carry the scope."
   },
+  InsufficientUserAuthentication: {
+    error: "insufficient_user_authentication",
+    status: 401,
+    description: "The person has to authenticate again, or more strongly."
+  },
   TokenMissing: { error: "invalid_token", status: 401, description: "An access token is required." }
 } as const satisfies Record<OAuthError.OAuthError["_tag"], Row>
 
