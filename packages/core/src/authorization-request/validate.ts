@@ -7,7 +7,6 @@ import { check, checking } from "../audit/Refusal.ts"
 import { type Client, isConfidential } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
-import { SigningKeys } from "../key/SigningKeys.ts"
 import { acceptedValues, type ClaimsRequest, parseRequest, requested } from "../oauth/Claims.ts"
 import { Display, Prompt, ResponseMode, supportedResponseTypes } from "../oauth/Metadata.ts"
 import {
@@ -24,6 +23,7 @@ import { every, optional, type Parameters, required } from "../oauth/Parameters.
 import { isCodeChallenge } from "../oauth/Pkce.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { currentResources, knownScopes, requestedResources } from "../resource/registry.ts"
+import { verifyIdToken } from "../token/verify.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
 import { matchRedirectUri, type SafeRedirect } from "./SafeRedirect.ts"
 
@@ -151,16 +151,11 @@ const boundValues = (claims: ClaimsRequest | undefined, name: string): ReadonlyA
 /** OpenID Connect Core §3.1.2.1: `id_token_hint` is a token of ours, however old; its subject is who is meant. */
 const hintedSubject = Effect.fnUntraced(function* (hint: string | undefined) {
   if (hint === undefined) return undefined
-  const keys = yield* SigningKeys
-  const issuer = (yield* CurrentIssuer).identifier
-  const claims = Option.getOrUndefined(yield* keys.verifyOwn(issuer, "JWT", hint))
-  const subject = claims?.["iss"] === issuer ? claims["sub"] : undefined
-  yield* check(
-    "OpenID Connect Core §3.1.2.1: id_token_hint is an ID token of this issuer",
-    typeof subject === "string",
-    () => malformed("id_token_hint")
+  const claims = Option.getOrUndefined(yield* verifyIdToken(hint))
+  yield* check("OpenID Connect Core §3.1.2.1: id_token_hint is an ID token of this issuer", claims !== undefined, () =>
+    malformed("id_token_hint")
   )
-  return subject as string
+  return claims!.sub
 })
 
 /**

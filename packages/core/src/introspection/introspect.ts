@@ -11,6 +11,7 @@ import { type Parameters, required } from "../oauth/Parameters.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { currentResources } from "../resource/registry.ts"
 import type { Resource } from "../resource/Resource.ts"
+import { encryptFor, signFor } from "../token/SecuredResponse.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
 /** RFC 7662 §2.2. */
@@ -51,8 +52,8 @@ const maySee = (
   )
 }
 
-/** What is known of the token, whichever kind it is: `token_type_hint` is a hint (§2.1), and we need none. */
-export const introspect = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
+/** Who asks, and what they may know of the token, whichever kind it is: `token_type_hint` is a hint (§2.1), and we need none. */
+const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
   const clients = yield* ClientStore
   const tokens = yield* TokenStore
   const issuer = (yield* CurrentIssuer).identifier
@@ -63,6 +64,7 @@ export const introspect = Effect.fnUntraced(function* (parameters: Parameters, c
     () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
   )
   const client = yield* authenticate(parameters, credentials)
+  const answered = (answer: Introspection) => ({ client, answer })
   const tokenHash = yield* hashToken(yield* checking("RFC 7662 §2.1: token", required(parameters, "token")))
   const now = yield* DateTime.now
   const isCurrent = (at: DateTime.Utc) => now.epochMilliseconds < at.epochMilliseconds
@@ -71,9 +73,9 @@ export const introspect = Effect.fnUntraced(function* (parameters: Parameters, c
   if (access !== undefined) {
     const { clientDisabled, grant, token } = access
     const isLive = token._tag === "Live" && grant?._tag !== "Revoked" && isCurrent(token.expiresAt) && !clientDisabled
-    if (!isLive || !maySee(client, token, yield* currentResources)) return inactive
+    if (!isLive || !maySee(client, token, yield* currentResources)) return answered(inactive)
     const [only, ...more] = token.audience
-    return {
+    return answered({
       active: true,
       iss: issuer,
       client_id: token.clientId,
@@ -83,17 +85,17 @@ export const introspect = Effect.fnUntraced(function* (parameters: Parameters, c
       token_type: "Bearer",
       iat: seconds(token.issuedAt),
       exp: seconds(token.expiresAt)
-    } satisfies Introspection
+    })
   }
 
   const refresh = Option.getOrUndefined(yield* tokens.findRefreshToken(issuer, tokenHash))
-  if (refresh === undefined) return inactive
+  if (refresh === undefined) return answered(inactive)
   const { grant, token } = refresh
   const owner = Option.getOrUndefined(yield* clients.find(issuer, token.clientId))
   const isEnabled = owner?.disabled === false
   const isLive = token._tag === "Live" && grant._tag === "Live" && isCurrent(token.expiresAt) && isEnabled
-  if (!isLive || !maySee(client, { clientId: token.clientId, audience: [] }, [])) return inactive
-  return {
+  if (!isLive || !maySee(client, { clientId: token.clientId, audience: [] }, [])) return answered(inactive)
+  return answered({
     active: true,
     iss: issuer,
     client_id: token.clientId,
@@ -101,5 +103,23 @@ export const introspect = Effect.fnUntraced(function* (parameters: Parameters, c
     ...scopeMember(token.scope),
     iat: seconds(token.issuedAt),
     exp: seconds(token.expiresAt)
-  } satisfies Introspection
+  })
+})
+
+export const introspect = (parameters: Parameters, credentials: PresentedCredentials) =>
+  Effect.map(look(parameters, credentials), ({ answer }) => answer)
+
+/**
+ * The answer as a JWT, RFC 9701 §5: for this client alone, and so told apart from every other JWT of ours that nobody
+ * can use it as one of those. It has neither `sub` nor `exp`.
+ */
+export const introspectAsJwt = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
+  const { answer, client } = yield* look(parameters, credentials)
+  const jwt = yield* signFor(client, "introspection", "token-introspection+jwt", {
+    iss: (yield* CurrentIssuer).identifier,
+    aud: client.clientId,
+    iat: seconds(yield* DateTime.now),
+    token_introspection: answer
+  })
+  return yield* encryptFor(client, "introspection", jwt, { cty: "JWT" })
 })

@@ -5,9 +5,6 @@ import type { ContentEncryption, EncryptionAlgorithm } from "../oauth/Metadata.t
 
 type JsonObject = Readonly<Record<string, Schema.Json>>
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const curves: ReadonlySet<unknown> = new Set(["P-256", "P-384", "P-521", "X25519"])
 
 /** RFC 7517 §4: whether the key is one to encrypt to with this algorithm. */
@@ -21,11 +18,9 @@ const fits = (jwk: JsonObject, algorithm: EncryptionAlgorithm): boolean => {
 /** RFC 7518 §4.3: 2048 bits or more. */
 const isLongModulus = (modulus: unknown) => typeof modulus === "string" && modulus.length >= 342
 
-/** The first key of a JWK Set to encrypt to with this algorithm; anything else in the set is passed over. */
-export const recipient = (jwks: unknown, algorithm: EncryptionAlgorithm): JsonObject | undefined => {
-  const keys = isObject(jwks) && Array.isArray(jwks["keys"]) ? (jwks["keys"] as ReadonlyArray<unknown>) : []
-  return keys.filter(isObject).find((key) => fits(key, algorithm))
-}
+/** The first of the keys to encrypt to with this algorithm. */
+export const recipient = (keys: ReadonlyArray<JsonObject>, algorithm: EncryptionAlgorithm): JsonObject | undefined =>
+  keys.find((key) => fits(key, algorithm))
 
 export interface Encryption {
   readonly alg: EncryptionAlgorithm

@@ -18,10 +18,10 @@ export const generate = (algorithm: SigningAlgorithm) =>
     const { kty, crv, x, y, n, e } = await jose.exportJWK(pair.publicKey)
     const named = Object.entries({ kty, crv, x, y, n, e }).filter((entry): entry is [string, string] => !!entry[1])
     const bare: Record<string, string> = Object.fromEntries(named)
-    const kid = await jose.calculateJwkThumbprint(bare as unknown as jose.JWK)
+    const kid = await jose.calculateJwkThumbprint(bare)
     return {
       kid,
-      publicJwk: { ...bare, kid, alg: algorithm, use: "sig" } as PublicJwk,
+      publicJwk: { ...bare, kid, alg: algorithm, use: "sig" },
       privateJwk: await jose.exportJWK(pair.privateKey)
     }
   })

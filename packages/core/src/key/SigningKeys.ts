@@ -1,9 +1,9 @@
 /** The issuer's keys at work: what is published, what signs, what is recognised as our own. */
 import { Cache, Context, Data, Duration, Effect, Exit, Layer, type Option } from "effect"
-import { Crypto } from "../crypto/Crypto.ts"
+import type { Crypto } from "../crypto/Crypto.ts"
 import * as Jwt from "../jose/Jwt.ts"
 import type { SigningAlgorithm } from "../oauth/Metadata.ts"
-import { KeyEncryptionKey } from "../storage/Sealed.ts"
+import type { KeyEncryptionKey } from "../storage/Sealed.ts"
 import { KeyProvider } from "./KeyProvider.ts"
 import type { PublicJwk, SigningKey } from "./SigningKey.ts"
 import { SigningKeyStore } from "./SigningKeyStore.ts"

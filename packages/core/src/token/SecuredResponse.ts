@@ -5,6 +5,7 @@
 import { Effect, Option, Schema } from "effect"
 import { checking } from "../audit/Refusal.ts"
 import { type Client, textMetadata } from "../client/Client.ts"
+import { clientKeys } from "../client/clientKeys.ts"
 import * as Jwe from "../jose/Jwe.ts"
 import type { Payload } from "../jose/Jwt.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
@@ -31,10 +32,6 @@ export const encryptedResponse = (client: Client, answer: Answer) => {
   const enc = textMetadata(client, `${answer}_encrypted_response_enc`) ?? "A128CBC-HS256"
   return alg === undefined ? undefined : { alg, enc }
 }
-
-/** The client's public keys; undefined when it registered none. */
-const keysOf = (client: Client): Schema.Json | undefined =>
-  Object.hasOwn(client.metadata, "jwks") ? client.metadata["jwks"] : undefined
 
 /** Signs for the client; `invalid_request` when there is no active key of its algorithm. */
 export const signFor = Effect.fnUntraced(function* (
@@ -69,7 +66,9 @@ export const encryptFor = Effect.fnUntraced(function* (
     `OpenID Connect Core §10.2: the client registered a key to encrypt the ${answer} response to`,
     Effect.gen(function* () {
       const isKnown = isEncryptionAlgorithm(alg) && isContentEncryption(enc)
-      const key = isKnown ? Jwe.recipient(keysOf(client), alg) : undefined
+      // Keys that nobody can read are as good as none.
+      const keys = yield* Effect.orElseSucceed(clientKeys(client), () => [])
+      const key = isKnown ? Jwe.recipient(keys, alg) : undefined
       const encrypted = key === undefined || !isKnown ? undefined : yield* Jwe.encrypt(text, key, { alg, enc }, members)
       return yield* Effect.mapError(
         Effect.fromOption(Option.fromUndefinedOr(encrypted)),

@@ -7,6 +7,7 @@ import type { AuditEvent } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check, checking } from "../audit/Refusal.ts"
 import type { Client } from "../client/Client.ts"
+import { jwksOf } from "../client/Jwks.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
@@ -79,7 +80,7 @@ const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAc
 /** RFC 9068 §6: only the resource can read it. */
 const encrypted = Effect.fnUntraced(function* (signed: string, resource: Resource) {
   const { encryption } = resource
-  const key = encryption === undefined ? undefined : Jwe.recipient(encryption.jwks, encryption.alg)
+  const key = encryption === undefined ? undefined : Jwe.recipient(jwksOf(encryption.jwks) ?? [], encryption.alg)
   const jwe =
     key === undefined || encryption === undefined
       ? undefined

@@ -1,5 +1,6 @@
 /** The UserInfo endpoint, OpenID Connect Core §5.3; bearer tokens as RFC 6750 §2 presents them. */
 import { DateTime, Effect, Option } from "effect"
+import { ClientStore } from "../client/ClientStore.ts"
 import { check, checking } from "../audit/Refusal.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
@@ -7,6 +8,7 @@ import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { type Claims, claimsOfScope, select } from "../oauth/Claims.ts"
 import { InsufficientScope, InvalidRequest, InvalidToken, TokenMissing } from "../oauth/OAuthError.ts"
 import { optional, type Parameters } from "../oauth/Parameters.ts"
+import { encryptedResponse, encryptFor, signedResponseAlg, signFor } from "../token/SecuredResponse.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
 /** RFC 6750 §2.1: the scheme in any case, then one b64token. */
@@ -36,7 +38,7 @@ const presentedToken = Effect.fnUntraced(function* (authorization: string | unde
 })
 
 /** The claims that the token's grant entitles its client to, and always `sub` (§5.3.2). */
-export const userinfo = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
+const look = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
   const tokens = yield* TokenStore
   const host = yield* HostResolver
   const issuer = (yield* CurrentIssuer).identifier
@@ -75,5 +77,34 @@ export const userinfo = Effect.fnUntraced(function* (authorization: string | und
   )
   yield* check("the account exists", known !== undefined, () => new InvalidToken({ reason: "AccountGone" }))
   const claims: Claims = { ...select(known!, wanted), sub: grant.subject }
-  return claims
+  return { claims, clientId: token.clientId }
+})
+
+export const userinfo = (authorization: string | undefined, form: Parameters) =>
+  Effect.map(look(authorization, form), ({ claims }) => claims)
+
+/** An answer of the UserInfo endpoint: the claims, or the JWT that the client registered for (§5.3.2). */
+export type UserinfoResponse =
+  | { readonly _tag: "Claims"; readonly claims: Claims }
+  | { readonly _tag: "Jwt"; readonly jwt: string }
+
+/**
+ * The answer in the form that the client registered. A signed one names issuer and audience, and no `typ`: an ID token of
+ * ours has one, so that neither passes for the other.
+ */
+export const userinfoResponse = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
+  const clients = yield* ClientStore
+  const { claims, clientId } = yield* look(authorization, form)
+  const iss = (yield* CurrentIssuer).identifier
+  const client = Option.getOrUndefined(yield* clients.find(iss, clientId))
+  if (client === undefined) return yield* new InvalidToken({ reason: "ClientDisabled" })
+  const isSigned = signedResponseAlg(client, "userinfo") !== undefined
+  if (!isSigned && encryptedResponse(client, "userinfo") === undefined) {
+    return { _tag: "Claims", claims } satisfies UserinfoResponse
+  }
+  const text = isSigned
+    ? yield* signFor(client, "userinfo", undefined, { ...claims, iss, aud: client.clientId })
+    : JSON.stringify(claims)
+  const jwt = yield* encryptFor(client, "userinfo", text, isSigned ? { cty: "JWT" } : {})
+  return { _tag: "Jwt", jwt } satisfies UserinfoResponse
 })

@@ -1,12 +1,13 @@
 /** The endpoints that clients call: token (RFC 6749 §3.2), revocation (RFC 7009), introspection (RFC 7662). */
-import { introspect, type OAuthError, revoke, token } from "@lockspire/core"
+import { introspect, introspectAsJwt, type OAuthError, revoke, token } from "@lockspire/core"
 import { Effect } from "effect"
-import type { HttpServerRequest } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
+import { prefers } from "../wire/accept.ts"
 import { answer } from "../wire/edge.ts"
 import { readForm } from "../wire/form.ts"
-import { clientError, json } from "../wire/response.ts"
+import { clientError, json, jwt } from "../wire/response.ts"
 import { protocolServices } from "./services.ts"
 
 const credentials = (request: HttpServerRequest.HttpServerRequest) => ({
@@ -14,6 +15,9 @@ const credentials = (request: HttpServerRequest.HttpServerRequest) => ({
 })
 const refused = (error: OAuthError.OAuthError) => ({ error })
 const revoked = json({}, { crossOrigin: true })
+
+/** RFC 9701 §4. */
+const introspectionJwt = "application/token-introspection+jwt"
 
 export const layer = (path: string) =>
   HttpApiBuilder.group(
@@ -53,9 +57,11 @@ export const layer = (path: string) =>
             path,
             endpoint: "introspect",
             request,
-            pipeline: Effect.flatMap(readForm(request), (form) => introspect(form, credentials(request))).pipe(
-              Effect.map((response) => json(response))
-            ),
+            pipeline: Effect.flatMap(readForm(request), (form) =>
+              prefers(request.headers["accept"], introspectionJwt, "application/json")
+                ? Effect.map(introspectAsJwt(form, credentials(request)), (token) => jwt(token, introspectionJwt))
+                : Effect.map(introspect(form, credentials(request)), (response) => json(response))
+            ).pipe(Effect.map(HttpServerResponse.setHeader("vary", "Accept"))),
             refused,
             render: sameOrigin
           }).pipe(Effect.provideContext(services))

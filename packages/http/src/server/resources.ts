@@ -1,12 +1,12 @@
 /** The UserInfo endpoint, OpenID Connect Core §5.3.1: GET and POST. */
-import { type OAuthError, userinfo } from "@lockspire/core"
+import { type OAuthError, userinfoResponse } from "@lockspire/core"
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { answer } from "../wire/edge.ts"
 import { readForm } from "../wire/form.ts"
-import { json, resourceError } from "../wire/response.ts"
+import { json, jwt, resourceError } from "../wire/response.ts"
 import { protocolServices } from "./services.ts"
 
 const refused = (error: OAuthError.OAuthError) => ({ error })
@@ -29,8 +29,14 @@ export const layer = (path: string) =>
           path,
           endpoint: "userinfo",
           request,
-          pipeline: Effect.flatMap(formOf(request), (form) => userinfo(request.headers["authorization"], form)).pipe(
-            Effect.map((claims) => json(claims, { crossOrigin: true }))
+          pipeline: Effect.flatMap(formOf(request), (form) =>
+            userinfoResponse(request.headers["authorization"], form)
+          ).pipe(
+            Effect.map((response) =>
+              response._tag === "Jwt"
+                ? jwt(response.jwt, "application/jwt", { crossOrigin: true })
+                : json(response.claims, { crossOrigin: true })
+            )
           ),
           refused,
           render: resourceError

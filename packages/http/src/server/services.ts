@@ -1,5 +1,5 @@
 /** The services that the pipelines need, taken once when the routes are built and lent to every request. */
-import type { Interact, introspect, Issuer, metadata, revoke, token, userinfo } from "@lockspire/core"
+import type { Interact, introspectAsJwt, Issuer, metadata, revoke, token, userinfoResponse } from "@lockspire/core"
 import type { Crypto, SigningKeys } from "@lockspire/core"
 import { Effect } from "effect"
 
@@ -7,9 +7,9 @@ import { Effect } from "effect"
 export type ProtocolServices =
   | Exclude<
       | Effect.Services<ReturnType<typeof token>>
-      | Effect.Services<ReturnType<typeof introspect>>
+      | Effect.Services<ReturnType<typeof introspectAsJwt>>
       | Effect.Services<ReturnType<typeof revoke>>
-      | Effect.Services<ReturnType<typeof userinfo>>
+      | Effect.Services<ReturnType<typeof userinfoResponse>>
       | Effect.Services<ReturnType<typeof Interact.begin>>
       | Effect.Services<ReturnType<typeof Interact.resume>>
       | Effect.Services<ReturnType<typeof Interact.decide>>

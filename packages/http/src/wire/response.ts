@@ -19,6 +19,10 @@ const crossOrigin = {
 export const json = (body: unknown, options?: { readonly crossOrigin?: boolean }): Response =>
   HttpServerResponse.jsonUnsafe(body, { headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) } })
 
+/** A JWT as the whole body. */
+export const jwt = (body: string, contentType: string, options?: { readonly crossOrigin?: boolean }): Response =>
+  HttpServerResponse.text(body, { contentType, headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) } })
+
 /** Public documents: the same for everyone, cacheable for `maxAge` seconds. */
 export const publicJson = (body: unknown, maxAge: number): Response =>
   HttpServerResponse.jsonUnsafe(body, {
