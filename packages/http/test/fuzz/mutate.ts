@@ -1,6 +1,7 @@
 /** Valid requests, and what a seed makes of them. */
-import { authorization, basic, redirectUri, secret, verifier } from "../flow.ts"
+import { authorization, basic, redirectUri, verifier } from "../flow.ts"
 import { bytesOf, type RawRequest } from "../raw.ts"
+import { headerNames, methods, names, paths, strange } from "./words.ts"
 
 /** mulberry32: small, and the same everywhere. */
 export const generator = (seed: number): (() => number) => {
@@ -33,124 +34,6 @@ export interface Pool {
   readonly interactions: ReadonlyArray<{ readonly path: string; readonly csrf: string }>
   readonly cookie: string
 }
-
-const strange = [
-  "",
-  "0",
-  "-1",
-  "null",
-  "undefined",
-  "true",
-  "NaN",
-  "__proto__",
-  "constructor",
-  "toString",
-  "%",
-  "%00",
-  "%zz",
-  "%ff",
-  "%ed%a0%80",
-  "\0",
-  "\x7f",
-  "\xff",
-  "\r\n",
-  "\u{10ffff}",
-  "\u202e",
-  "{}",
-  "[]",
-  "[1,2]",
-  '{"id_token":{"sub":{"value":"bob"}}}',
-  '{"userinfo":{"__proto__":null}}',
-  '{"id_token":{"acr":{"essential":true,"values":["x"]}}}',
-  "'; DROP TABLE grants; --",
-  "<script>alert(1)</script>",
-  "../../x",
-  "a".repeat(300),
-  "a".repeat(9_000),
-  "none",
-  "login consent",
-  "openid",
-  "openid offline_access",
-  "fragment",
-  "form_post",
-  "code",
-  "token",
-  "plain",
-  "https://evil.example/",
-  "https://api.example/",
-  redirectUri,
-  "authorization_code",
-  "refresh_token",
-  "public",
-  "other",
-  secret,
-  verifier
-]
-
-const names = [
-  ...authorization("first").keys(),
-  "prompt",
-  "max_age",
-  "claims",
-  "id_token_hint",
-  "login_hint",
-  "acr_values",
-  "ui_locales",
-  "display",
-  "response_mode",
-  "request",
-  "resource",
-  "grant_type",
-  "code",
-  "code_verifier",
-  "refresh_token",
-  "client_secret",
-  "client_assertion",
-  "token",
-  "token_type_hint",
-  "access_token",
-  "csrf",
-  "decision",
-  "remember"
-]
-
-const headerNames = [
-  "Authorization",
-  "Content-Type",
-  "Cookie",
-  "Origin",
-  "Sec-Fetch-Site",
-  "Host",
-  "Content-Encoding",
-  "Transfer-Encoding",
-  "Content-Length",
-  "Expect",
-  "Connection",
-  "Upgrade",
-  "X-Forwarded-Host",
-  "Accept-Encoding",
-  "X"
-]
-
-const methods = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "get", "M-SEARCH", "X"]
-
-const paths = [
-  "/authorize",
-  "/token",
-  "/revoke",
-  "/introspect",
-  "/userinfo",
-  "/jwks",
-  "/interaction/x",
-  "/.well-known/openid-configuration",
-  "/.well-known/oauth-authorization-server",
-  "/",
-  "//token",
-  "/token/",
-  "/%74oken",
-  "/interaction/%ff",
-  "*"
-]
 
 /** Requests and mutations, chosen by one sequence of random numbers. */
 export const fuzzer = (random: () => number, pool: Pool, host: string) => {
