@@ -14,32 +14,29 @@ const ascii = /^[\x20-\x7e]*$/
 const isTooLarge = (error: HttpServerError.HttpServerError) =>
   error.reason._tag === "RequestParseError" && error.reason.reason === "BodyTooLarge"
 
+// Made only when it is needed: an error records its stack, which costs more than reading a whole form.
+const tooLarge = () => new OAuthError.InvalidRequest({ reason: "BodyTooLarge", expected: `${maximumBytes} bytes` })
+const malformed = () => new OAuthError.InvalidRequest({ reason: "ParameterMalformed" })
+
 /** The parameters of a form body. Any other content type, or none, is `invalid_request`; too long is 413. */
-export const readForm = (request: HttpServerRequest.HttpServerRequest) =>
-  Effect.gen(function* () {
-    if (!isForm.test(request.headers["content-type"] ?? "")) {
-      return yield* new OAuthError.InvalidRequest({
-        reason: "ContentTypeNotForm",
-        received: request.headers["content-type"] ?? ""
-      })
-    }
-    const tooLarge = new OAuthError.InvalidRequest({ reason: "BodyTooLarge", expected: `${maximumBytes} bytes` })
-    if (Number(request.headers["content-length"] ?? 0) > maximumBytes) return yield* tooLarge
-    const text = yield* request.text.pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize),
-      Effect.mapError((error) =>
-        isTooLarge(error) ? tooLarge : new OAuthError.InvalidRequest({ reason: "ParameterMalformed" })
-      )
-    )
-    if (!ascii.test(text)) return yield* new OAuthError.InvalidRequest({ reason: "ParameterMalformed" })
-    return yield* Parameters.parse(text)
-  })
+export const readForm = (
+  request: HttpServerRequest.HttpServerRequest
+): Effect.Effect<Parameters.Parameters, OAuthError.InvalidRequest> => {
+  const contentType = request.headers["content-type"] ?? ""
+  if (!isForm.test(contentType)) {
+    return Effect.fail(new OAuthError.InvalidRequest({ reason: "ContentTypeNotForm", received: contentType }))
+  }
+  if (Number(request.headers["content-length"] ?? 0) > maximumBytes) return Effect.fail(tooLarge())
+  return request.text.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize),
+    Effect.mapError((error) => (isTooLarge(error) ? tooLarge() : malformed())),
+    Effect.flatMap((text) => (ascii.test(text) ? Parameters.parse(text) : Effect.fail(malformed())))
+  )
+}
 
 /** The parameters of the query. */
 export const readQuery = (request: HttpServerRequest.HttpServerRequest) => {
   const at = request.url.indexOf("?")
   const query = at < 0 ? "" : request.url.slice(at + 1)
-  return ascii.test(query)
-    ? Parameters.parse(query)
-    : Effect.fail(new OAuthError.InvalidRequest({ reason: "ParameterMalformed" }))
+  return ascii.test(query) ? Parameters.parse(query) : Effect.fail(malformed())
 }
