@@ -148,6 +148,24 @@ suite(
       )
     })
 
+    test("RFC 6265bis §4.1.3.2: an https issuer's cookies are Secure and bound to its host by their name", async (_, {
+      issuers
+    }) => {
+      const answer = await send(issuers[0]!, {
+        target: `/one/authorize?${authorization("public").toString()}`,
+        headers: [["Host", "secure.example"]]
+      })
+      assert.strictEqual(answer.status, 302)
+      const cookie = answer.headers["set-cookie"]!
+      assert.match(cookie, /^__Host-/)
+      assert.match(cookie, /; *Secure/i)
+      assert.match(cookie, /; *HttpOnly/i)
+      assert.match(cookie, /; *Path=\/(;|$)/i)
+      assert.notMatch(cookie, /Domain=/i)
+      const returnTo = new URL(answer.headers["location"]!, issuers[0]).searchParams.get("returnTo")!
+      assert.isTrue(returnTo.startsWith("https://secure.example/one/interaction/"))
+    })
+
     test("a code of one host is unknown at the other host of the same path", async (_, { issuers }) => {
       const [one] = issuers
       const { port } = new URL(one!)
@@ -177,7 +195,8 @@ suite(
       alsoIssuers: (port) => [
         `http://localhost:${port}/other`,
         `http://localhost:${port}`,
-        `http://127.0.0.1:${port}/one`
+        `http://127.0.0.1:${port}/one`,
+        "https://secure.example/one"
       ]
     }
   }
