@@ -1,5 +1,5 @@
 /** Token introspection, RFC 7662. */
-import { DateTime, Effect, Option } from "effect"
+import { DateTime, Effect, Option, type Schema } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import { authenticate, type AuthenticatedClient, type PresentedCredentials } from "../client/authenticate.ts"
 import { isConfidential } from "../client/Client.ts"
@@ -27,6 +27,11 @@ export type Introspection =
       readonly token_type?: "Bearer"
       readonly iat: number
       readonly exp: number
+      /** RFC 9470 §6.2: how and when the person authenticated, so that the resource can ask for more. */
+      readonly auth_time?: number
+      readonly acr?: string
+      /** RFC 8693 §4.1. */
+      readonly act?: Schema.Json
     }
 
 const inactive: Introspection = { active: false }
@@ -84,7 +89,10 @@ const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: P
       ...(only === undefined ? {} : { aud: more.length === 0 ? only : token.audience }),
       token_type: "Bearer",
       iat: seconds(token.issuedAt),
-      exp: seconds(token.expiresAt)
+      exp: seconds(token.expiresAt),
+      ...(grant === undefined ? {} : { auth_time: seconds(grant.authTime) }),
+      ...(grant?.acr === undefined ? {} : { acr: grant.acr }),
+      ...(token.actor === undefined ? {} : { act: token.actor })
     })
   }
 

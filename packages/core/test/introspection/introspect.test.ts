@@ -34,8 +34,10 @@ layer(Server.layer({ resources: [api, jwtApi] }))("introspection", (it) => {
       const answer = yield* ask(client, tokens.access_token)
       assert.isTrue(answer.active)
       if (!answer.active) return
-      const { exp, iat, ...rest } = answer
+      const { auth_time, exp, iat, ...rest } = answer
       assert.strictEqual(exp - iat, 600)
+      // RFC 9470 §6.2.
+      assert.strictEqual(auth_time, iat)
       assert.deepStrictEqual(rest, {
         active: true,
         iss: testIssuer,
@@ -53,7 +55,16 @@ layer(Server.layer({ resources: [api, jwtApi] }))("introspection", (it) => {
       const client = yield* register(aClient())
       const { tokens } = yield* Server.obtainTokens(client, { scope: undefined })
       const answer = yield* ask(client, tokens.access_token)
-      assert.deepStrictEqual(Object.keys(answer), ["active", "iss", "client_id", "sub", "token_type", "iat", "exp"])
+      assert.deepStrictEqual(Object.keys(answer), [
+        "active",
+        "iss",
+        "client_id",
+        "sub",
+        "token_type",
+        "iat",
+        "exp",
+        "auth_time"
+      ])
     })
   )
 

@@ -145,7 +145,7 @@ it.effect("RFC 8725 §3.1: the key decides the algorithm, and the issuer's publi
     const valid = yield* rsa.sign(claimsOf())
     const forged = [
       yield* stranger.sign(claimsOf()),
-      yield* stranger.sign(claimsOf(), { kid: ours[2].kid }),
+      yield* stranger.sign(claimsOf(), { kid: String(ours[2]?.kid) }),
       yield* stranger.sign(claimsOf(), { jwk: stranger.publicJwk, kid: stranger.kid }),
       yield* stranger.sign(claimsOf(), { jku: "https://evil.example/jwks", kid: stranger.kid }),
       hmac,
