@@ -6,6 +6,7 @@ import {
   AuthorizationServer,
   ClientStore,
   Crypto,
+  ManageKeys,
   MemoryStorage,
   Policy,
   ResourceStore,
@@ -190,5 +191,41 @@ describe("applying a seed", () => {
       assert.isTrue(Option.isNone(yield* (yield* ClientStore).find(issuer, "web")))
       assert.deepStrictEqual([...(yield* actions)], ["account.created f3a1"])
     })
+  )
+
+  it.effect(
+    "a client or resource that needs a key which the issuer does not have is warned about until it has one",
+    () =>
+      Effect.gen(function* () {
+        const wanting = {
+          clients: [
+            { client_id: "keyed", grant_types: [], id_token_signed_response_alg: "ES384" },
+            { client_id: "fine", grant_types: [], id_token_signed_response_alg: "ES256" }
+          ],
+          resources: [
+            {
+              identifier: "https://keyed.example",
+              accessTokenFormat: "jwt",
+              signingAlgorithm: "EdDSA",
+              accessTokenLifetime: 60
+            }
+          ]
+        }
+        const wantsKey = (algorithm: string) =>
+          `needs a signing key that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
+        assert.deepStrictEqual((yield* apply(wanting)).warnings, [
+          { path: "clients[0].id_token_signed_response_alg", reason: wantsKey("ES384") },
+          { path: "resources[0].signingAlgorithm", reason: wantsKey("EdDSA") }
+        ])
+        yield* ManageKeys.generate(issuer, "ES384", AuditEvents.system)
+        yield* ManageKeys.generate(issuer, "EdDSA", AuditEvents.system)
+        const again = yield* apply(wanting)
+        assert.deepStrictEqual(again.warnings, [])
+        assert.strictEqual(again.unchanged.length, 3)
+        const stored = (yield* (yield* ResourceStore).list(issuer)).find(
+          (one) => one.identifier === "https://keyed.example"
+        )
+        assert.deepInclude(stored, { signingAlgorithm: "EdDSA", accessTokenLifetime: 60 })
+      }).pipe(Effect.provide(live))
   )
 })

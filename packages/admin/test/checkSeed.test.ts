@@ -74,6 +74,51 @@ describe("a seed that cannot be applied names each path and reason", () => {
     ],
     [{ resources: [{ identifier: "notes" }] }, "resources[0].identifier: is not an absolute URI"],
     [{ resources: [{ identifier: "https://a.example", accessTokenFormat: "jws" }] }, "resources[0].accessTokenFormat:"],
+    [
+      { resources: [{ identifier: "https://a.example" }, { identifier: "HTTPS://a.example:443/" }] },
+      "resources[1].identifier: is also that of resources[0]"
+    ],
+    [
+      { resources: [{ identifier: "https://a.example", accessTokenFormat: "encrypted" }] },
+      "resources[0].encryption: goes with"
+    ],
+    [
+      { resources: [{ identifier: "https://a.example", signingAlgorithm: "ES256" }] },
+      "resources[0].signingAlgorithm: means nothing"
+    ],
+    [
+      {
+        resources: [
+          {
+            identifier: "https://a.example",
+            accessTokenFormat: "encrypted",
+            encryption: { alg: "ECDH-ES", enc: "A256GCM", jwks: { keys: [{ kty: "RSA", n: "AQAB", e: "AQAB" }] } }
+          }
+        ]
+      },
+      "resources[0].encryption.jwks: holds no key to encrypt to by ECDH-ES"
+    ],
+    [
+      {
+        resources: [
+          {
+            identifier: "https://a.example",
+            accessTokenFormat: "encrypted",
+            encryption: { alg: "RSA1_5", enc: "A256GCM", jwks: { keys: [] } }
+          }
+        ]
+      },
+      "resources[0].encryption.alg:"
+    ],
+    [
+      { resources: [{ identifier: "https://a.example", accessTokenLifetime: 90_000 }] },
+      "resources[0].accessTokenLifetime:"
+    ],
+    [client({ access_token_lifetime: 1 }), "clients[0].access_token_lifetime:"],
+    [
+      client({ userinfo_encrypted_response_enc: "A256GCM" }),
+      "clients[0].userinfo_encrypted_response_enc: needs userinfo_encrypted_response_alg"
+    ],
     [{ policy: { accessTokenLifetime: 1 } }, "policy.accessTokenLifetime:"],
     [{ policy: { acessTokenLifetime: 60 } }, "policy.acessTokenLifetime: is not a member"]
   ]
@@ -114,6 +159,19 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
       "clients[0].dangerously_allow_endpoint_audience: lets"
     ],
     [client({ id_token_signed_response_alg: "ES512" }), "clients[0].id_token_signed_response_alg: is stored"],
+    [client({ userinfo_signed_response_alg: "HS256" }), "clients[0].userinfo_signed_response_alg: is no algorithm"],
+    [client({ id_token_encrypted_response_alg: "RSA1_5" }), "clients[0].id_token_encrypted_response_alg: is no"],
+    [client({ id_token_encrypted_response_alg: "ECDH-ES" }), "clients[0].id_token_encrypted_response_alg: finds no"],
+    [
+      client({
+        jwks_uri: "https://a.example/jwks",
+        introspection_signed_response_alg: "ES256",
+        introspection_encrypted_response_alg: "RSA-OAEP-256",
+        introspection_encrypted_response_enc: "A192GCM",
+        access_token_lifetime: 60
+      }),
+      "clients[0].introspection_encrypted_response_enc: is no"
+    ],
     [client({ client_secret: "short" }), "clients[0].client_secret: is shorter than 32 characters"],
     [client({ dangerously_allow_no_pkce: true }), "clients[0].dangerously_allow_no_pkce: makes"],
     [client({ dpop_bound_access_tokens: true }), "clients[0].dpop_bound_access_tokens: is stored, but"],

@@ -1,5 +1,5 @@
 /** What a seed file may say: people, clients, resources and policy, in the wire's own names. */
-import { Policy, RefreshPolicy } from "@lockspire/core"
+import { Metadata, Policy, RefreshPolicy } from "@lockspire/core"
 import { Schema } from "effect"
 
 const optional = Schema.optionalKey
@@ -7,6 +7,11 @@ const texts = Schema.Array(Schema.NonEmptyString)
 
 const lifetime = (description: string) =>
   Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 34_560_000 })).annotate({
+    description: `${description}, in seconds; never longer than policy says`
+  })
+
+const tokenLifetime = (description: string) =>
+  Schema.Int.check(Schema.isBetween({ minimum: 30, maximum: Policy.longestTokenLifetime })).annotate({
     description: `${description}, in seconds; never longer than policy says`
   })
 
@@ -65,6 +70,8 @@ export const SeedClient = Schema.StructWithRest(
     ),
     refresh_token_idle_lifetime: optional(lifetime("How long an unused refresh token lives")),
     refresh_token_absolute_lifetime: optional(lifetime("How long refresh tokens live, however often they are used")),
+    access_token_lifetime: optional(tokenLifetime("How long its access tokens live")),
+    id_token_lifetime: optional(tokenLifetime("How long its ID tokens live")),
     disabled: optional(Schema.Boolean.annotate({ description: "As it is stored unless given" }))
   }),
   [Schema.Record(Schema.String, Schema.Json)]
@@ -74,7 +81,22 @@ export type SeedClient = typeof SeedClient.Type
 export const SeedResource = Schema.Struct({
   identifier: Schema.NonEmptyString.annotate({ description: "An absolute URI without a fragment (RFC 8707 §2)" }),
   scopes: optional(texts),
-  accessTokenFormat: optional(Schema.Literals(["opaque", "jwt"])),
+  accessTokenFormat: optional(
+    Schema.Literals(["opaque", "jwt", "encrypted"]).annotate({
+      description: "`opaque` unless given; `jwt` is RFC 9068, `encrypted` the same inside a JWE"
+    })
+  ),
+  signingAlgorithm: optional(
+    Metadata.SigningAlgorithm.annotate({ description: "Of JWT access tokens; `RS256` unless given" })
+  ),
+  accessTokenLifetime: optional(tokenLifetime("How long access tokens for it live")),
+  encryption: optional(
+    Schema.Struct({
+      alg: Metadata.EncryptionAlgorithm,
+      enc: Metadata.ContentEncryption,
+      jwks: Schema.Json.annotate({ description: "The resource's public keys (RFC 7517 §5)" })
+    }).annotate({ description: "To whom its access tokens are encrypted" })
+  ),
   introspectionClients: optional(
     texts.annotate({ description: "Clients that may introspect tokens for this resource" })
   )
@@ -94,7 +116,11 @@ export type Seed = typeof Seed.Type
 export const namedClientMembers: ReadonlySet<string> = new Set(Object.keys(SeedClient.schema.fields))
 
 /** Of those the ones that are stored as metadata nevertheless: they have no column. */
-export const metadataMembers: ReadonlySet<string> = new Set(RefreshPolicy.refreshMetadata)
+export const metadataMembers: ReadonlySet<string> = new Set([
+  ...RefreshPolicy.refreshMetadata,
+  "access_token_lifetime",
+  "id_token_lifetime"
+])
 
 /** The schema as a JSON Schema document, for editors. `seed.schema.json` is its copy. */
 export const jsonSchema = (): object => {

@@ -10,16 +10,19 @@ import {
   type Client,
   ClientStore,
   type Crypto,
+  ManageKeys,
   Policy,
   type Resource,
   ResourceStore,
   SecretHash,
   SecretVerifier,
+  SigningKeyStore,
   Transaction
 } from "@lockspire/core"
 import { DateTime, Effect, Equal, Option, type Redacted } from "effect"
 import { clientOf, secretsOf } from "./client.ts"
 import type { Seed, SeedAccount, SeedClient, SeedResource } from "./Seed.ts"
+import { missingKeys } from "./responseFormats.ts"
 import { pathOf, SeedInvalid, type Warning } from "./SeedInvalid.ts"
 import { warningsOf } from "./warnings.ts"
 
@@ -84,9 +87,15 @@ export const applySeed = Effect.fnUntraced(function* (issuer: string, seed: Seed
     created: changes.filter(isCreated).map((step) => step.entry),
     updated: changes.filter((step) => !isCreated(step)).map((step) => step.entry),
     unchanged: steps.filter((step) => step.actions.length === 0).map((step) => step.entry),
-    warnings: warningsOf(seed),
+    warnings: [...warningsOf(seed), ...missingKeys(seed, yield* availableAlgorithms(issuer))],
     generatedSecrets
   } satisfies Applied
+})
+
+/** What there are keys for, or will be before anybody signs. */
+const availableAlgorithms = Effect.fnUntraced(function* (issuer: string) {
+  const keys = yield* (yield* SigningKeyStore).list(issuer)
+  return new Set<string>([...ManageKeys.defaultAlgorithms, ...keys.map((key) => key.algorithm)])
 })
 
 const changeOf = <A>(
@@ -104,6 +113,9 @@ const resourceStep = Effect.fnUntraced(function* (issuer: string, seed: SeedReso
     identifier: seed.identifier,
     scopes: seed.scopes ?? [],
     accessTokenFormat: seed.accessTokenFormat ?? "opaque",
+    ...(seed.signingAlgorithm === undefined ? {} : { signingAlgorithm: seed.signingAlgorithm }),
+    ...(seed.accessTokenLifetime === undefined ? {} : { accessTokenLifetime: seed.accessTokenLifetime }),
+    ...(seed.encryption === undefined ? {} : { encryption: seed.encryption }),
     introspectionClients: seed.introspectionClients ?? []
   }
   const stored = (yield* resources.list(issuer)).find((resource) => resource.identifier === seed.identifier)

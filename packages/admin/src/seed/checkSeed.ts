@@ -8,6 +8,7 @@ import {
   responseTypes,
   signingAlgorithms
 } from "./registered.ts"
+import { formatProblems, resourceFormatProblems } from "./responseFormats.ts"
 import { Seed, type SeedAccount, type SeedClient, type SeedResource } from "./Seed.ts"
 import { authenticationProblems } from "./clientAuthentication.ts"
 import { pathOf, type Problem, SeedInvalid, type Warning } from "./SeedInvalid.ts"
@@ -59,7 +60,12 @@ export const checkSeed = (json: unknown): Effect.Effect<CheckedSeed, SeedInvalid
     ...repeated("accounts", seed.accounts, "username", (account) => account.username),
     ...repeated("accounts", seed.accounts, "subject", (account) => account.subject ?? account.username),
     ...repeated("clients", seed.clients, "client_id", (client) => client.client_id),
-    ...repeated("resources", seed.resources, "identifier", (resource) => resource.identifier)
+    ...repeated(
+      "resources",
+      seed.resources,
+      "identifier",
+      ({ identifier }) => Resource.normalForm(identifier) ?? identifier
+    )
   ]
   return all.length > 0
     ? Effect.fail(new SeedInvalid({ problems: all }))
@@ -151,7 +157,7 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
   if (!scope.every((value) => scopeValue.test(value))) {
     found.push([["scope"], "holds a value with characters that RFC 6749 §3.3 does not allow"])
   }
-  found.push(...authenticationProblems(client, method))
+  found.push(...authenticationProblems(client, method), ...formatProblems(client))
   for (const member of ["dangerously_allow_no_pkce", "introspect_all_tokens"] as const) {
     if (client[member] === true && method === "none") {
       found.push([[member], "is only for a client that authenticates itself"])
@@ -171,5 +177,5 @@ const resourceProblems = (resource: SeedResource): ReadonlyArray<Found> => {
   resource.scopes?.forEach((scope, at) => {
     if (!scopeValue.test(scope)) found.push([["scopes", at], "has characters that RFC 6749 §3.3 does not allow"])
   })
-  return found
+  return [...found, ...resourceFormatProblems(resource)]
 }

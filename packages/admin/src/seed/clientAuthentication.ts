@@ -15,6 +15,18 @@ const privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** What is wrong with a JWK Set that somebody else will use: every key of it is a public one. */
+export const keySetProblems = (jwks: unknown, path: ReadonlyArray<PropertyKey>): ReadonlyArray<Found> => {
+  if (Jwks.jwksOf(jwks) === undefined) return [[path, "is no JWK Set (RFC 7517 §5)"]]
+  const { keys } = jwks as { readonly keys: ReadonlyArray<unknown> }
+  return keys.flatMap((key, at): ReadonlyArray<Found> => {
+    if (!isObject(key) || typeof key["kty"] !== "string") return [[[...path, "keys", at], "is no JWK (RFC 7517 §4)"]]
+    return privateMembers.some((name) => Object.hasOwn(key, name))
+      ? [[[...path, "keys", at], "holds a private or secret key: only public ones belong here"]]
+      : []
+  })
+}
+
 /** The keys that a client registers, wherever they are. */
 const keyProblems = (client: SeedClient): ReadonlyArray<Found> => {
   const jwks = stated(client, "jwks")
@@ -23,16 +35,7 @@ const keyProblems = (client: SeedClient): ReadonlyArray<Found> => {
   if (jwks !== undefined && uri !== undefined)
     found.push([["jwks_uri"], "stands beside jwks: only one may (RFC 7591 §2)"])
   if (uri !== undefined && !isHttps(uri)) found.push([["jwks_uri"], "is no https URL"])
-  if (jwks === undefined) return found
-  if (Jwks.jwksOf(jwks) === undefined) return [...found, [["jwks"], "is no JWK Set (RFC 7517 §5)"]]
-  const keys = (jwks as { readonly keys: ReadonlyArray<unknown> }).keys
-  keys.forEach((key, at) => {
-    if (!isObject(key) || typeof key["kty"] !== "string") found.push([["jwks", "keys", at], "is no JWK (RFC 7517 §4)"])
-    else if (privateMembers.some((name) => Object.hasOwn(key, name))) {
-      found.push([["jwks", "keys", at], "holds a private or secret key: only public ones belong here"])
-    }
-  })
-  return found
+  return jwks === undefined ? found : [...found, ...keySetProblems(jwks, ["jwks"])]
 }
 
 const subjectProblems = (client: SeedClient): ReadonlyArray<Found> => {

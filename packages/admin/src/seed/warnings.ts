@@ -9,6 +9,7 @@ import {
   informative,
   secretMethods
 } from "./registered.ts"
+import { formatting, formatWarnings } from "./responseFormats.ts"
 import { namedClientMembers, type Seed, type SeedClient } from "./Seed.ts"
 import { pathOf, type Warning } from "./SeedInvalid.ts"
 
@@ -31,6 +32,7 @@ const clientWarnings = (client: SeedClient): ReadonlyArray<Found> => [
   ...unsupported(client),
   ...secrets(client),
   ...risks(client),
+  ...formatWarnings(client),
   ...Object.keys(client)
     .filter((name) => !namedClientMembers.has(name))
     .flatMap((name): ReadonlyArray<Found> => {
@@ -106,7 +108,7 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
 const memberWarning = (name: string): string | undefined => {
   const [field, language] = name.split("#", 2) as [string, string?]
   if (language !== undefined && humanReadable.has(field)) return undefined
-  if (informative.has(name) || authenticating.has(name)) return undefined
+  if (informative.has(name) || authenticating.has(name) || formatting.has(name)) return undefined
   if (answered.has(name)) return "is an answer of the registration endpoint, and ignored"
   if (inert.has(name)) return "is stored, but this server does not act on it yet"
   return "is in no registry of client metadata; it is stored, and nothing acts on it"
