@@ -1,24 +1,48 @@
 /** What the issuer publishes: metadata (RFC 8414, OpenID Connect Discovery) and the JWK Set (RFC 7517). */
-import { Issuer, KeyRotation, metadata, SigningKeys } from "@lockspire/core"
-import { Effect } from "effect"
+import { Crypto, Issuer, KeyRotation, metadata, SigningKeys } from "@lockspire/core"
+import { Cache, Duration, Effect, Exit } from "effect"
 import { HttpRouter, type HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { answer } from "../wire/edge.ts"
 import { rootDocuments } from "../wire/endpoints.ts"
-import { publicJson } from "../wire/response.ts"
-import { protocolServices } from "./services.ts"
+import { publicDocument } from "../wire/response.ts"
+import { type ProtocolServices, protocolServices } from "./services.ts"
 
 const never = (failure: never): never => failure
 
-const metadataAt = Effect.fnUntraced(function* (path: string) {
+const jwks = Effect.gen(function* () {
+  const keys = yield* SigningKeys
+  return yield* keys.jwks((yield* Issuer.CurrentIssuer).identifier)
+})
+
+/**
+ * Answers with a document. It is written once a second: what it is made of may be older than that, clients keep it for
+ * minutes, and to write it for every request would take a third of the time that one takes.
+ */
+const publish = Effect.fnUntraced(function* (
+  path: string,
+  endpoint: string,
+  document: Effect.Effect<unknown, never, ProtocolServices | Issuer.CurrentIssuer>
+) {
   const services = yield* protocolServices
+  const issuers = new Map((yield* Issuer.Issuers).map((issuer) => [issuer.identifier, issuer]))
+  const written = yield* Cache.makeWith(
+    (identifier: string) =>
+      Effect.gen(function* () {
+        const body = JSON.stringify(yield* document)
+        return publicDocument(body, yield* Crypto.hashToken(body), KeyRotation.jwksMaxAge)
+      }).pipe(Effect.provideService(Issuer.CurrentIssuer, issuers.get(identifier)!)),
+    { capacity: 1024, timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.seconds(1) : Duration.zero) }
+  )
   return (request: HttpServerRequest.HttpServerRequest) =>
     answer({
       path,
-      endpoint: "metadata",
+      endpoint,
       request,
-      pipeline: Effect.map(metadata, (document) => publicJson(document, KeyRotation.jwksMaxAge)),
+      pipeline: Effect.flatMap(Issuer.CurrentIssuer, ({ identifier }) =>
+        Effect.map(Cache.get(written, identifier), (answerTo) => answerTo(request))
+      ),
       refused: never,
       render: never
     }).pipe(Effect.provideContext(services))
@@ -29,22 +53,10 @@ export const layer = (path: string) =>
     ProtocolApi,
     "documents",
     Effect.fnUntraced(function* (handlers) {
-      const services = yield* protocolServices
-      const document = yield* metadataAt(path)
+      const keys = yield* publish(path, "jwks", jwks)
+      const document = yield* publish(path, "metadata", metadata)
       return handlers
-        .handleRaw("jwks", ({ request }) =>
-          answer({
-            path,
-            endpoint: "jwks",
-            request,
-            pipeline: Effect.gen(function* () {
-              const keys = yield* SigningKeys
-              return publicJson(yield* keys.jwks((yield* Issuer.CurrentIssuer).identifier), KeyRotation.jwksMaxAge)
-            }),
-            refused: never,
-            render: never
-          }).pipe(Effect.provideContext(services))
-        )
+        .handleRaw("jwks", ({ request }) => keys(request))
         .handleRaw("openidConfiguration", ({ request }) => document(request))
         .handleRaw("authorizationServer", ({ request }) => document(request))
     })
@@ -53,7 +65,7 @@ export const layer = (path: string) =>
 export const layerRoot = (path: string) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
-      const document = yield* metadataAt(path)
+      const document = yield* publish(path, "metadata", metadata)
       for (const location of rootDocuments(path)) yield* router.add("GET", location, document)
     })
   )

@@ -1,6 +1,6 @@
 /** The shapes of answers that are not pages: JSON, challenges, and which endpoints scripts of other origins may call. */
 import type { Issuer, OAuthError } from "@lockspire/core"
-import { HttpServerResponse } from "effect/http"
+import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { toWire } from "./oauthError.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -23,11 +23,21 @@ export const json = (body: unknown, options?: { readonly crossOrigin?: boolean }
 export const jwt = (body: string, contentType: string, options?: { readonly crossOrigin?: boolean }): Response =>
   HttpServerResponse.text(body, { contentType, headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) } })
 
-/** Public documents: the same for everyone, cacheable for `maxAge` seconds. */
-export const publicJson = (body: unknown, maxAge: number): Response =>
-  HttpServerResponse.jsonUnsafe(body, {
-    headers: { "cache-control": `public, max-age=${maxAge}`, ...crossOrigin }
-  })
+/**
+ * A public document: the same for everyone, cacheable for `maxAge` seconds, and after that renewed without its body
+ * by who still has it (RFC 9110 §13.1.2). `hash` is of the body.
+ */
+export const publicDocument = (body: string, hash: string, maxAge: number) => {
+  const etag = `"${hash}"`
+  const headers = { "cache-control": `public, max-age=${maxAge}`, etag, ...crossOrigin }
+  const whole = HttpServerResponse.text(body, { contentType: "application/json", headers })
+  const notModified = HttpServerResponse.empty({ status: 304, headers })
+  return (request: HttpServerRequest.HttpServerRequest): Response => {
+    const held = request.headers["if-none-match"]
+    const isCurrent = held !== undefined && (held.trim() === "*" || held.includes(etag))
+    return isCurrent ? notModified : whole
+  }
+}
 
 /** The answer to a preflight (Fetch §4.8). */
 export const preflight = (methods: ReadonlyArray<string>): Response =>
