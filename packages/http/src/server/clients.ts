@@ -5,14 +5,12 @@ import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { prefers } from "../wire/accept.ts"
+import { CertificateSource } from "../wire/CertificateSource.ts"
 import { answer } from "../wire/edge.ts"
 import { readForm } from "../wire/form.ts"
 import { clientError, json, jwt } from "../wire/response.ts"
 import { protocolServices } from "./services.ts"
 
-const credentials = (request: HttpServerRequest.HttpServerRequest) => ({
-  authorization: request.headers["authorization"]
-})
 const refused = (error: OAuthError.OAuthError) => ({ error })
 const revoked = json({}, { crossOrigin: true })
 
@@ -25,6 +23,11 @@ export const layer = (path: string) =>
     "clients",
     Effect.fnUntraced(function* (handlers) {
       const services = yield* protocolServices
+      const certificateOf = yield* CertificateSource
+      const credentials = (request: HttpServerRequest.HttpServerRequest) => ({
+        authorization: request.headers["authorization"],
+        certificate: certificateOf(request)
+      })
       const crossOrigin = clientError({ crossOrigin: true })
       const sameOrigin = clientError()
       return handlers

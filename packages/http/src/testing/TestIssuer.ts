@@ -6,6 +6,7 @@ import {
   type Claims,
   Client,
   ClientStore,
+  type Egress,
   HostResolver,
   type KeyEncryptionKey,
   ManageClients,
@@ -18,8 +19,9 @@ import {
 import { Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
+import { createServer as createTlsServer } from "node:https"
 import { type AddressInfo, createServer as createProbe } from "node:net"
-import { NodeCrypto } from "../node/index.ts"
+import { ClientCertificates, NodeCrypto } from "../node/index.ts"
 import * as ProtocolRoutes from "../ProtocolRoutes.ts"
 
 const freePort = Effect.callback<number>((resume) => {
@@ -44,6 +46,12 @@ export interface TestIssuerOptions {
   readonly clients?: ReadonlyArray<TestClient>
   readonly resources?: ReadonlyArray<Omit<Resource.Resource, "issuer">>
   readonly policy?: Policy.PolicySettings
+  /** The way out to keys that clients publish; none by default. */
+  readonly egress?: Layer.Layer<Egress.Egress>
+  /** Makes the issuer https, asking for client certificates of which `ca` signed the trusted ones. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string }
+  /** How client certificates are found: by the socket when there is `tls`, unless given. */
+  readonly certificates?: Layer.Layer<never>
   /** The algorithms that there are signing keys for. */
   readonly signingAlgorithms?: ReadonlyArray<Metadata.SigningAlgorithm>
   /** Claims by subject; a subject that is not here has no account. */
@@ -92,7 +100,7 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
   Layer.unwrap(
     Effect.gen(function* () {
       const port = yield* freePort
-      const origin = `http://localhost:${port}`
+      const origin = `${options.tls === undefined ? "http" : "https"}://localhost:${port}`
       const issuer = `${origin}${options.path ?? ""}`
       const issuers = [issuer, ...(options.alsoIssuers?.(port) ?? [])] as const
       const person = yield* Ref.make<{ readonly subject: string; readonly acr: string | undefined }>({
@@ -130,6 +138,7 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
         crypto: NodeCrypto.layer,
         prune: false,
         ...(options.signingAlgorithms === undefined ? {} : { signingAlgorithms: options.signingAlgorithms }),
+        ...(options.egress === undefined ? {} : { egress: options.egress }),
         ...(options.policy === undefined ? {} : { policy: options.policy })
       })
       const putClient = (client: TestClient, at: string = issuer) =>
@@ -161,7 +170,8 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
         disableListenLog: true,
         disableLogger: true
       }).pipe(
-        Layer.provide(NodeHttpServer.layer(() => createServer({ keepAliveTimeout: 1 }), { port, host: "localhost" })),
+        Layer.provide(NodeHttpServer.layer(() => serverOf(options), { port, host: "localhost" })),
+        Layer.provide(certificatesOf(options)),
         Layer.provideMerge(Self),
         Layer.provideMerge(Registered),
         Layer.provideMerge(Server),
@@ -170,6 +180,14 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
       )
     })
   )
+
+const serverOf = ({ tls }: TestIssuerOptions) =>
+  tls === undefined
+    ? createServer({ keepAliveTimeout: 1 })
+    : createTlsServer({ keepAliveTimeout: 1, ...tls, requestCert: true, rejectUnauthorized: false })
+
+const certificatesOf = ({ certificates, tls }: TestIssuerOptions): Layer.Layer<never> =>
+  certificates ?? (tls === undefined ? Layer.empty : ClientCertificates.layerSocket())
 
 /** Alice, with a value for every claim of the standard scopes. */
 export const aliceClaims: Claims.Claims = {

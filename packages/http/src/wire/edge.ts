@@ -5,6 +5,8 @@
 import {
   Crypto,
   Issuer,
+  MutualTls,
+  type MutualTlsOptions,
   type OAuthError,
   Refusal,
   Refusals,
@@ -26,15 +28,27 @@ const hostOf = (request: Request): string | undefined => {
   return URL.canParse(request.originalUrl) ? new URL(request.originalUrl).host : undefined
 }
 
-/** The configured issuer with this path whose host equals the request's, character by character. */
-const select = (issuers: ReadonlyArray<Issuer.Issuer>, path: string, request: Request): Issuer.Issuer | undefined => {
+/** RFC 8705 §5: what answers at an alias too. People and their browsers have nothing to do there. */
+const aliased = new Set(["token", "revoke", "introspect"])
+
+/** The configured issuer with this path whose host, or mutual-TLS alias, equals the request's, character by character. */
+const select = (
+  issuers: ReadonlyArray<Issuer.Issuer>,
+  mutualTls: MutualTlsOptions | undefined,
+  { endpoint, path, request }: { readonly path: string; readonly endpoint: string; readonly request: Request }
+): Issuer.Issuer | undefined => {
   const host = hostOf(request)
   if (host === undefined) return undefined
   return issuers.find((issuer) => {
     if (issuer.path !== path) return false
+    const alias = aliased.has(endpoint) ? mutualTls?.aliases?.[issuer.identifier] : undefined
+    if (alias !== undefined && (alias === `https://${host}` || `${alias}:443` === `https://${host}`)) return true
     return host === issuer.host || host === `${issuer.host}:${issuer.secure ? 443 : 80}`
   })
 }
+
+const selected = <E, R>(options: Answered<E, R>) =>
+  Effect.flatMap(Issuer.Issuers, (issuers) => Effect.map(MutualTls, (mutualTls) => select(issuers, mutualTls, options)))
 
 /** What a response to this failure is made from. */
 export interface Refused {
@@ -66,7 +80,7 @@ const isStorageFault = (cause: Cause.Cause<unknown>) =>
   cause.reasons.some((reason) => reason._tag === "Die" && reason.defect instanceof StorageUnavailable)
 
 /** 503 when storage is away, 500 for a broken invariant; the cause is for the log alone. */
-const defectResponse = (endpoint: string, cause: Cause.Cause<never>) => {
+export const defectResponse = (endpoint: string, cause: Cause.Cause<never>) => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
   return isStorageFault(cause)
     ? Effect.as(Effect.logWarning(`${endpoint}: storage is unavailable`, cause), unavailable)
@@ -113,8 +127,7 @@ const refuse = Effect.fnUntraced(function* <E, R>(
  * Every request passes here: the context changes once, and nothing but a refusal runs the generator (8 µs less).
  */
 export const answer = <E, R>(options: Answered<E, R>) =>
-  Effect.flatMap(Issuer.Issuers, (issuers) => {
-    const issuer = select(issuers, options.path, options.request)
+  Effect.flatMap(selected(options), (issuer) => {
     if (issuer === undefined) return Effect.succeed(unknownIssuer)
     if (!isSpelledAs(options.path, pathnameOf(options.request))) return Effect.succeed(notFound)
     const checks: Array<Refusal.Check> = []

@@ -133,7 +133,7 @@ export const suite = <E>(name: string, storage: Layer.Layer<ClientStore | Transa
           clients.addSecret(issuer, record.clientId, clientSecret({ secretId: String(index) }))
         )
         const { secrets } = Option.getOrThrow(yield* clients.find(issuer, record.clientId))
-        assert.deepStrictEqual(secrets.map((one) => one.secretId).toSorted(), [..."01234567"])
+        assert.deepStrictEqual(secrets.map((one) => one.secretId).toSorted(), ["0", "1", "2", "3", "4", "5", "6", "7"])
       })
     )
 

@@ -1,0 +1,9 @@
+/** Where the client certificate of a request is found, RFC 8705 §2. */
+import type { ClientCertificate } from "@lockspire/core"
+import { Context } from "effect"
+import type { HttpServerRequest } from "effect/http"
+
+/** Finds none, unless a layer of `ClientCertificates` in @lockspire/http/node says where. */
+export const CertificateSource = Context.Reference<
+  (request: HttpServerRequest.HttpServerRequest) => ClientCertificate | undefined
+>("@lockspire/http/wire/CertificateSource", { defaultValue: () => () => undefined })
