@@ -1,6 +1,7 @@
 /** Everything the metadata can list, and one request that puts a value of each list to work. */
 import { Effect } from "effect"
 import type { TestIssuer } from "../src/testing/index.ts"
+import { type Answer, asserted, encrypts, type Endpoint, signs, type Works } from "./advertisedKeys.ts"
 import { authorize, basic, browser, errorOf, exchange, payloadOf, post, refresh, secret, signIn } from "./flow.ts"
 
 type Running = typeof TestIssuer.TestIssuer.Service
@@ -8,9 +9,6 @@ export type Metadata = Readonly<Record<string, unknown>>
 
 export const metadataOf = async (issuer: string) =>
   (await (await fetch(`${issuer}/.well-known/openid-configuration`)).json()) as Metadata
-
-/** One request made from a value of a list: whether the server did what the value says. */
-type Works = (issuer: string, value: string, running: Running) => Promise<boolean>
 
 const putClient = (running: Running, client: TestIssuer.TestClient) => Effect.runPromise(running.putClient(client))
 
@@ -21,26 +19,32 @@ const obtain = async (issuer: string, clientId: string, changes?: Record<string,
   return answer.status === 200 ? ((await answer.json()) as Awaited<ReturnType<typeof signIn>>) : undefined
 }
 
+const isServed = async (issuer: string, endpoint: Endpoint, form: Record<string, string>, headers = {}) => {
+  const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: "x", token: "x", ...form })
+  const answer = await fetch(`${issuer}/${endpoint}`, { method: "POST", headers, body })
+  return answer.status === 200 || (await errorOf(answer)) === "invalid_grant"
+}
+
 /** Whether a client of that method is served at the endpoint. */
 const authenticates =
-  (endpoint: "token" | "revoke" | "introspect"): Works =>
+  (endpoint: Endpoint): Works =>
   async (issuer, method, running) => {
+    if (method === "client_secret_jwt") return asserts(endpoint)(issuer, "HS256", running)
+    if (method === "private_key_jwt") return asserts(endpoint)(issuer, "ES256", running)
     const clientId = `by-${method}`
     await putClient(running, { clientId, tokenEndpointAuthMethod: method, ...(method === "none" ? {} : { secret }) })
-    const headers: Record<string, string> = method === "client_secret_basic" ? basic(clientId) : {}
-    const form: Record<string, string> = {
-      none: { client_id: clientId },
-      client_secret_basic: {},
-      client_secret_post: { client_id: clientId, client_secret: secret }
-    }[method] ?? {
+    if (method === "client_secret_basic") return isServed(issuer, endpoint, {}, basic(clientId))
+    return isServed(issuer, endpoint, {
       client_id: clientId,
-      client_assertion: "eyJhbGciOiJIUzI1NiJ9.e30.x",
-      client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    }
-    const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: "x", token: "x", ...form })
-    const answer = await fetch(`${issuer}/${endpoint}`, { method: "POST", headers, body })
-    return answer.status === 200 || (await errorOf(answer)) === "invalid_grant"
+      ...(method === "client_secret_post" ? { client_secret: secret } : {})
+    })
   }
+
+/** Whether a client that asserts by that algorithm is served at the endpoint. */
+const asserts =
+  (endpoint: Endpoint): Works =>
+  async (issuer, algorithm, running) =>
+    isServed(issuer, endpoint, await asserted(issuer, algorithm, running))
 
 const given = new Map<string, Promise<ReadonlySet<string>>>()
 
@@ -60,8 +64,35 @@ const claimsGiven = (issuer: string) => {
   return given.get(issuer)!
 }
 
+interface List {
+  readonly works: Works
+  readonly candidates: ReadonlyArray<string>
+}
+
+const methods = ["tls_client_auth", "self_signed_tls_client_auth", "client_secret_jwt", "private_key_jwt", "made_up"]
+
+const endpointLists = (name: string, endpoint: Endpoint): Readonly<Record<string, List>> => ({
+  [`${name}_endpoint_auth_methods_supported`]: { works: authenticates(endpoint), candidates: methods },
+  [`${name}_endpoint_auth_signing_alg_values_supported`]: {
+    works: asserts(endpoint),
+    candidates: ["none", "ES256K", "RS1", "HS1"]
+  }
+})
+
+const answerLists = (answer: Answer): Readonly<Record<string, List>> => ({
+  [`${answer}_signing_alg_values_supported`]: { works: signs(answer), candidates: [] },
+  [`${answer}_encryption_alg_values_supported`]: {
+    works: encrypts(answer, "alg"),
+    candidates: ["RSA1_5", "RSA-OAEP", "dir", "A256KW"]
+  },
+  [`${answer}_encryption_enc_values_supported`]: {
+    works: encrypts(answer, "enc"),
+    candidates: ["A192GCM", "A256CBC-HS512", "made_up"]
+  }
+})
+
 /** For every list: how a value is put to work, and values that are there or do not work. */
-export const lists: Readonly<Record<string, { readonly works: Works; readonly candidates: ReadonlyArray<string> }>> = {
+export const lists: Readonly<Record<string, List>> = {
   scopes_supported: {
     works: async (issuer, scope) => {
       const tokens = await obtain(issuer, "first", { scope: `openid ${scope}` })
@@ -106,30 +137,12 @@ export const lists: Readonly<Record<string, { readonly works: Works; readonly ca
     },
     candidates: ["pairwise"]
   },
-  id_token_signing_alg_values_supported: {
-    works: async (issuer, algorithm, running) => {
-      const clientId = `signed-${algorithm}`
-      const known = algorithm as "RS256"
-      await putClient(running, { clientId, secret, firstParty: true, idTokenSignedResponseAlg: known })
-      const response = await authorize(issuer, clientId)
-      const answer = await exchange(issuer, clientId, response.get("code"))
-      const { id_token } = (await answer.json()) as { readonly id_token: string }
-      return (JSON.parse(Buffer.from(id_token.split(".")[0]!, "base64url").toString()) as Metadata)["alg"] === algorithm
-    },
-    candidates: []
-  },
-  token_endpoint_auth_methods_supported: {
-    works: authenticates("token"),
-    candidates: ["client_secret_jwt", "private_key_jwt", "tls_client_auth", "made_up"]
-  },
-  revocation_endpoint_auth_methods_supported: {
-    works: authenticates("revoke"),
-    candidates: ["client_secret_jwt", "private_key_jwt"]
-  },
-  introspection_endpoint_auth_methods_supported: {
-    works: authenticates("introspect"),
-    candidates: ["client_secret_jwt", "private_key_jwt"]
-  },
+  ...answerLists("id_token"),
+  ...answerLists("userinfo"),
+  ...answerLists("introspection"),
+  ...endpointLists("token", "token"),
+  ...endpointLists("revocation", "revoke"),
+  ...endpointLists("introspection", "introspect"),
   code_challenge_methods_supported: {
     works: async (issuer, code_challenge_method) =>
       (await authorize(issuer, "first", { code_challenge_method })).has("code"),

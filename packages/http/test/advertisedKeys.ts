@@ -1,0 +1,124 @@
+/** Keys of clients at work: assertions by every algorithm, and answers signed and encrypted by every algorithm. */
+import { Effect } from "effect"
+import { decodeProtectedHeader, type JWK, SignJWT } from "jose"
+import { createSecretKey, generateKeyPairSync, randomUUID } from "node:crypto"
+import type { TestIssuer } from "../src/testing/index.ts"
+import { authorize, exchange, secret } from "./flow.ts"
+
+type Running = typeof TestIssuer.TestIssuer.Service
+export type Works = (issuer: string, value: string, running: Running) => Promise<boolean>
+export type Endpoint = "token" | "revoke" | "introspect"
+export type Answer = "id_token" | "userinfo" | "introspection"
+
+/** Long enough for every MAC (RFC 7518 §3.2). */
+export const longSecret = `${secret}${secret}`
+
+const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 })
+const curve = (namedCurve: string) => generateKeyPairSync("ec", { namedCurve })
+const ed25519 = generateKeyPairSync("ed25519")
+const pairs = { ES256: curve("P-256"), ES384: curve("P-384"), ES512: curve("P-521"), EdDSA: ed25519, Ed25519: ed25519 }
+
+const pairOf = (algorithm: string) => (Object.hasOwn(pairs, algorithm) ? pairs[algorithm as keyof typeof pairs] : rsa)
+
+/** The public keys that a client registers. */
+const jwksOf = (algorithm: string, use: "sig" | "enc"): { readonly keys: ReadonlyArray<JWK> } => {
+  const pair = use === "sig" ? pairOf(algorithm) : algorithm.startsWith("ECDH") ? pairs.ES256 : rsa
+  return { keys: [{ ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "1", use }] }
+}
+
+/** RFC 7523 §2.2; by an algorithm that nobody can sign with it has a signature of nobody. */
+const assertion = async (issuer: string, clientId: string, algorithm: string): Promise<string> => {
+  const claims = { iss: clientId, sub: clientId, aud: issuer, jti: randomUUID() }
+  const jwt = (alg: string) => new SignJWT(claims).setIssuedAt().setExpirationTime("1m").setProtectedHeader({ alg })
+  const key = algorithm.startsWith("HS") ? createSecretKey(Buffer.from(longSecret)) : pairOf(algorithm).privateKey
+  try {
+    return await jwt(algorithm).sign(key)
+  } catch {
+    const [, payload] = (await jwt("PS256").sign(rsa.privateKey)).split(".")
+    return `${Buffer.from(JSON.stringify({ alg: algorithm })).toString("base64url")}.${payload}.AAAA`
+  }
+}
+
+/** The form by which a client of that method says who it is, with a client registered so. */
+export const asserted = async (issuer: string, algorithm: string, running: Running) => {
+  const clientId = `asserts ${algorithm}`
+  const isMac = algorithm.startsWith("HS")
+  await Effect.runPromise(
+    running.putClient({
+      clientId,
+      tokenEndpointAuthMethod: isMac ? "client_secret_jwt" : "private_key_jwt",
+      ...(isMac ? { secret: longSecret } : { metadata: { jwks: jwksOf(algorithm, "sig") } })
+    })
+  )
+  return {
+    client_assertion: await assertion(issuer, clientId, algorithm),
+    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+  }
+}
+
+/** The three answers that can be JWTs, as the client gets them; undefined for one that is none. */
+const answersOf = async (issuer: string, clientId: string): Promise<Readonly<Record<Answer, string | undefined>>> => {
+  const response = await authorize(issuer, clientId, { scope: "openid" })
+  const tokens = await exchange(issuer, clientId, response.get("code"))
+  const { access_token, id_token } = (await tokens.json()) as {
+    readonly access_token: string
+    readonly id_token: string
+  }
+  const userinfo = await fetch(`${issuer}/userinfo`, { headers: { authorization: `Bearer ${access_token}` } })
+  const introspection = await fetch(`${issuer}/introspect`, {
+    method: "POST",
+    headers: {
+      authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString("base64")}`,
+      accept: "application/token-introspection+jwt"
+    },
+    body: new URLSearchParams({ token: access_token ?? "x" })
+  })
+  const jwtOf = async (answer: Response) =>
+    /jwt/.test(answer.headers.get("content-type") ?? "") ? await answer.text() : undefined
+  return { id_token, userinfo: await jwtOf(userinfo), introspection: await jwtOf(introspection) }
+}
+
+let count = 0
+
+/** Whether the answer comes as a JWT whose header holds the value, for a client registered for it. */
+const comes = async (
+  issuer: string,
+  answer: Answer,
+  member: "alg" | "enc",
+  value: string,
+  client: Running,
+  metadata: object
+) => {
+  const clientId = `answers-${count++}`
+  const isSigned = answer === "id_token" && member === "alg" && "idTokenSignedResponseAlg" in metadata
+  await Effect.runPromise(
+    client.putClient({
+      clientId,
+      secret,
+      firstParty: true,
+      ...(isSigned ? { idTokenSignedResponseAlg: value as "RS256" } : {}),
+      metadata: metadata as never
+    })
+  )
+  const jwt = (await answersOf(issuer, clientId))[answer]
+  return jwt !== undefined && decodeProtectedHeader(jwt)[member] === value
+}
+
+export const signs =
+  (answer: Answer): Works =>
+  (issuer, alg, running) =>
+    comes(issuer, answer, "alg", alg, running, {
+      [answer === "id_token" ? "idTokenSignedResponseAlg" : `${answer}_signed_response_alg`]: alg
+    })
+
+export const encrypts =
+  (answer: Answer, member: "alg" | "enc"): Works =>
+  (issuer, value, running) => {
+    const alg = member === "alg" ? value : "ECDH-ES"
+    return comes(issuer, answer, member, value, running, {
+      jwks: jwksOf(alg, "enc"),
+      [`${answer}_encrypted_response_alg`]: alg,
+      ...(member === "enc" ? { [`${answer}_encrypted_response_enc`]: value } : {}),
+      ...(answer === "id_token" ? {} : { [`${answer}_signed_response_alg`]: "RS256" })
+    })
+  }
