@@ -117,6 +117,19 @@ export class TokenStore extends Context.Service<
         const grantIsLive = (issuer: string, grantId: string) =>
           grants.step((rows) => rows.get(key(issuer, grantId))?._tag === "Live")
 
+        /** The refresh token that was added last, by grant: to look for a live one among all would take ever longer. */
+        const newest = new Map<string, string>()
+        const hasLive = (rows: MemoryTable.Rows<RefreshToken>, issuer: string, grantId: string) => {
+          const last = newest.get(key(issuer, grantId))
+          if (last === undefined) return false
+          const token = rows.get(last)
+          if (token !== undefined) return token._tag === "Live"
+          // It was undone with its transaction, and with it the rotation of the one before.
+          return [...rows.values()].some(
+            (row) => row._tag === "Live" && row.issuer === issuer && row.grantId === grantId
+          )
+        }
+
         return TokenStore.of({
           insertGrant: (grant) => grants.step((rows) => rows.set(key(grant.issuer, grant.grantId), grant)),
           findGrant: (issuer, grantId) => grants.find(key(issuer, grantId)),
@@ -165,10 +178,9 @@ export class TokenStore extends Context.Service<
           insertRefreshToken: Effect.fnUntraced(function* (token) {
             if (!(yield* grantIsLive(token.issuer, token.grantId))) return false
             return yield* refreshTokens.step((rows) => {
-              for (const row of rows.values()) {
-                if (row._tag === "Live" && row.issuer === token.issuer && row.grantId === token.grantId) return false
-              }
+              if (hasLive(rows, token.issuer, token.grantId)) return false
               rows.set(key(token.issuer, token.tokenHash), token)
+              newest.set(key(token.issuer, token.grantId), key(token.issuer, token.tokenHash))
               return true
             })
           }),
@@ -223,7 +235,14 @@ export class TokenStore extends Context.Service<
           pruneAccessTokens: (before, limit) =>
             accessTokens.step((rows) => prune(rows, limit, (row) => isBefore(row.expiresAt, before))),
           pruneRefreshTokens: (before, limit) =>
-            refreshTokens.step((rows) => prune(rows, limit, (row) => isBefore(row.expiresAt, before))),
+            refreshTokens.step((rows) =>
+              prune(rows, limit, (row) => {
+                if (!isBefore(row.expiresAt, before)) return false
+                const grant = key(row.issuer, row.grantId)
+                if (newest.get(grant) === key(row.issuer, row.tokenHash)) newest.delete(grant)
+                return true
+              })
+            ),
           pruneGrants: (before, limit) =>
             grants.step((rows) =>
               prune(
