@@ -7,6 +7,8 @@ import { createRequire } from "node:module"
 import type { CommandFailed } from "./CommandFailed.ts"
 import { dev } from "./commands/dev.ts"
 import { generate } from "./commands/key/generate.ts"
+import { list } from "./commands/key/list.ts"
+import { retire } from "./commands/key/retire.ts"
 import { rewrap } from "./commands/key/rewrap.ts"
 import { rotate } from "./commands/key/rotate.ts"
 import { migrate } from "./commands/migrate.ts"
@@ -18,7 +20,7 @@ const { version } = createRequire(import.meta.url)("../package.json") as { reado
 
 const key = Command.make("key").pipe(
   Command.withDescription("The keys that sign tokens, and the key that encrypts them"),
-  Command.withSubcommands([generate, rotate, rewrap])
+  Command.withSubcommands([list, generate, rotate, retire, rewrap])
 )
 const seed = Command.make("seed").pipe(
   Command.withDescription("Accounts, clients, resources and policy from a file"),

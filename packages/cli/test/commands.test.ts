@@ -156,6 +156,27 @@ describe("lockspire key", () => {
     assert.strictEqual(without.code, 1)
     assert.match(without.stderr, /^There is no key-encryption key/)
   })
+
+  onDatabase(
+    "retire takes a key that does not sign out of the set, and refuses one that does",
+    "template",
+    async (databaseUrl) => {
+      const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+      const issuer = ["--issuer", "https://login.example.com"]
+      await run(["key", "rotate", "--algorithm", "Ed25519", ...issuer], env)
+      const listed = await run(["key", "list", ...issuer], env)
+      assert.match(listed.stdout, /^Active {3}Ed25519 {2}[\w-]{43}\nNext {5}Ed25519 {2}[\w-]{43}\n$/, listed.stderr)
+      const [active, next] = listed.stdout.match(/[\w-]{43}/g)!
+      // After `--`, since a kid may begin with a hyphen.
+      const refused = await run(["key", "retire", ...issuer, "--", active!], env)
+      assert.deepStrictEqual([refused.code, refused.stdout], [1, ""])
+      assert.match(refused.stderr, /^There is no key .* that could be retired: a key that signs is rotated first\.\n$/)
+      const retired = await run(["key", "retire", ...issuer, "--", next!], env)
+      assert.strictEqual(retired.stdout, `Active   Ed25519  ${active}\n`, retired.stderr)
+      const hyphen = await run(["key", "retire", ...issuer, "--", "-x"], env)
+      assert.match(hyphen.stderr, /^There is no key -x of/)
+    }
+  )
 })
 
 /** The status of a GET to this machine under another `Host`, which fetch does not let one choose. */

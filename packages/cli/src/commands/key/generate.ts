@@ -26,4 +26,8 @@ export const generate = Command.make(
       yield* Keys.print(issuer)
     }).pipe(Effect.provide(Keys.services(database, key, previous)))
   }, Effect.scoped)
-).pipe(Command.withDescription("Add a signing key, published now and used after the next rotation"))
+).pipe(
+  Command.withDescription(
+    "Add a signing key, published now; of a new algorithm it signs ten minutes later, of one in use after the next rotation"
+  )
+)
