@@ -11,6 +11,7 @@ import { SigningKeyStore } from "./key/SigningKeyStore.ts"
 import { ReplayStore } from "./replay/ReplayStore.ts"
 import { ResourceStore } from "./resource/ResourceStore.ts"
 import * as Transaction from "./storage/Transaction.ts"
+import { PairwiseSubjectStore } from "./subject/PairwiseSubjectStore.ts"
 import { TokenStore } from "./token/TokenStore.ts"
 
 const tokens = Layer.unwrap(
@@ -32,6 +33,7 @@ export type Ports =
   | ClientStore
   | ConsentStore
   | InteractionStore
+  | PairwiseSubjectStore
   | PolicyStore
   | ReplayStore
   | ResourceStore
@@ -48,6 +50,7 @@ export const layer: Layer.Layer<Ports> = tokens.pipe(
       ClientStore.layerMemory,
       ConsentStore.layerMemory,
       InteractionStore.layerMemory,
+      PairwiseSubjectStore.layerMemory,
       PolicyStore.layerMemory,
       ReplayStore.layerMemory,
       ResourceStore.layerMemory,

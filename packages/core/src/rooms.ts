@@ -16,6 +16,7 @@ export const rooms = [
   "key",
   "resource",
   "client",
+  "subject",
   "token",
   "consent",
   "authorization-request",

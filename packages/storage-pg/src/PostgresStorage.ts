@@ -11,6 +11,7 @@ import * as Connection from "./Connection.ts"
 import * as ConsentStorePg from "./ConsentStorePg.ts"
 import * as InteractionStorePg from "./InteractionStorePg.ts"
 import * as PolicyStorePg from "./PolicyStorePg.ts"
+import * as PairwiseSubjectStorePg from "./PairwiseSubjectStorePg.ts"
 import * as ReplayStorePg from "./ReplayStorePg.ts"
 import * as ResourceStorePg from "./ResourceStorePg.ts"
 import * as SigningKeyStorePg from "./SigningKeyStorePg.ts"
@@ -24,6 +25,7 @@ export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.merge
   AuditLogPg.layer,
   PolicyStorePg.layer,
   SigningKeyStorePg.layer,
+  PairwiseSubjectStorePg.layer,
   ReplayStorePg.layer,
   ResourceStorePg.layer,
   ClientStorePg.layer,

@@ -8,6 +8,7 @@ export interface GrantRow {
   readonly grant_id: string
   readonly client_id: string
   readonly subject: string
+  readonly sub: string
   readonly sid: string
   readonly scope: ReadonlyArray<string>
   readonly resources: ReadonlyArray<string>
@@ -30,6 +31,7 @@ export const toLiveGrant = (row: GrantRow): Grant.Live => ({
   grantId: row.grant_id,
   clientId: row.client_id,
   subject: row.subject,
+  sub: row.sub,
   sid: row.sid,
   scope: row.scope,
   resources: row.resources,
@@ -57,6 +59,7 @@ export const fromGrant = (grant: Grant.Live) => ({
   grant_id: grant.grantId,
   client_id: grant.clientId,
   subject: grant.subject,
+  sub: grant.sub,
   sid: grant.sid,
   scope: grant.scope,
   resources: grant.resources,

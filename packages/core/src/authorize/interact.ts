@@ -23,6 +23,7 @@ import type { Parameters } from "../oauth/Parameters.ts"
 import { every, optional } from "../oauth/Parameters.ts"
 import { type Resource } from "../resource/Resource.ts"
 import { currentResources } from "../resource/registry.ts"
+import { isPairwise, isSubjectOf } from "../subject/subjectFor.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import type { Interaction, Unfinished } from "./Interaction.ts"
 import { InteractionStore } from "./InteractionStore.ts"
@@ -73,7 +74,11 @@ const gather = Effect.fnUntraced(function* (client: Client, request: Authorizati
       ? undefined
       : Option.getOrUndefined(yield* consents.find(issuer, authentication.subject, client.clientId, now))
   const mayUse = authentication === undefined || (yield* host.mayUse(authentication.subject, client.clientId))
-  return { client, request, authentication, consent, mayUse, now, policy: yield* currentPolicy }
+  const isMeant =
+    authentication === undefined ||
+    request.subject === undefined ||
+    (yield* isSubjectOf(client, authentication.subject, request.subject))
+  return { client, request, authentication, consent, mayUse, isMeant, now, policy: yield* currentPolicy }
 })
 
 const demandOf = (client: Client, request: AuthorizationRequest, reason: SignInDemand["reason"], returnTo: string) => ({
@@ -81,7 +86,8 @@ const demandOf = (client: Client, request: AuthorizationRequest, reason: SignInD
   returnTo,
   client: { clientId: client.clientId, name: client.clientName },
   loginHint: request.loginHint,
-  subject: request.subject,
+  // A pseudonym means nothing to the host.
+  subject: isPairwise(client) ? undefined : request.subject,
   acrValues: request.acrValues,
   acrEssential: request.acrEssential,
   uiLocales: request.uiLocales,
@@ -103,7 +109,7 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
     return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
   }
   if (step?._tag === "Issue") {
-    const { code, store } = yield* prepareCode(request, step.authentication, askedOf(request))
+    const { code, store } = yield* prepareCode(client, request, step.authentication, askedOf(request))
     yield* transaction.within(store)
     return { _tag: "Respond", response: success(issuer, request, code) } satisfies Outcome
   }
@@ -236,7 +242,7 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
     yield* finishWith(interaction, undefined, Effect.void, "interaction.refused")
     return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
   }
-  return yield* issueTo(interaction, undefined, step.authentication, askedOf(request), Effect.void)
+  return yield* issueTo(client, interaction, undefined, step.authentication, askedOf(request), Effect.void)
 })
 
 /** Finishes the interaction and runs `store` in one transaction; whoever comes second is told so. */
@@ -267,6 +273,7 @@ const finishWith = <E, R>(
 
 /** Ends the interaction with a code. */
 const issueTo = <E, R>(
+  client: Client,
   interaction: Unfinished,
   decidedBy: string | undefined,
   authentication: Authentication,
@@ -274,7 +281,7 @@ const issueTo = <E, R>(
   alsoStore: Effect.Effect<void, E, R>
 ) =>
   Effect.gen(function* () {
-    const { code, store } = yield* prepareCode(interaction.request, authentication, granted)
+    const { code, store } = yield* prepareCode(client, interaction.request, authentication, granted)
     yield* finishWith(interaction, decidedBy, Effect.andThen(alsoStore, store), "interaction.completed")
     return {
       _tag: "Respond",
@@ -334,5 +341,12 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
     ])
   })
   const isRemembered = every(form, "remember").length > 0
-  return yield* issueTo(interaction, decider, step.authentication, granted, isRemembered ? rememberIt : Effect.void)
+  return yield* issueTo(
+    client,
+    interaction,
+    decider,
+    step.authentication,
+    granted,
+    isRemembered ? rememberIt : Effect.void
+  )
 })

@@ -3,11 +3,13 @@ import { DateTime, Effect } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { eventsBy, subject as subjectActor } from "../audit/event.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
+import type { Client } from "../client/Client.ts"
 import type { Asked } from "../consent/cover.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
 import type { Authentication } from "../host/Authentication.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
+import { subjectFor } from "../subject/subjectFor.ts"
 import type { Live } from "../token/Grant.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 import type { Issued } from "./AuthorizationCode.ts"
@@ -27,6 +29,7 @@ const grantedClaims = (request: AuthorizationRequest, granted: Asked): Live["cla
 
 /** A code, its grant and what stores them; `store` belongs in the transaction that ends the interaction. */
 export const prepareCode = Effect.fnUntraced(function* (
+  client: Client,
   request: AuthorizationRequest,
   authentication: Authentication,
   granted: Asked
@@ -42,6 +45,7 @@ export const prepareCode = Effect.fnUntraced(function* (
     grantId,
     clientId: request.clientId,
     subject: authentication.subject,
+    sub: yield* subjectFor(client, authentication.subject),
     sid: yield* hashToken(`sid\0${issuer}\0${authentication.sessionId}`),
     scope: granted.scope,
     resources: granted.resources,

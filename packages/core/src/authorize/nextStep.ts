@@ -34,6 +34,8 @@ export interface Facts {
   readonly client: Client
   readonly policy: Policy
   readonly authentication: Authentication | undefined
+  /** Whether this is the subject that the request names, if it names one. */
+  readonly isMeant: boolean
   /** Whether the host lets this subject use this client. */
   readonly mayUse: boolean
   readonly consent: Consent | undefined
@@ -76,7 +78,7 @@ const authenticationStep = (facts: Facts): NextStep | undefined => {
     if (!isSilent) return signIn("login")
     return refuse("OpenID Connect Core §3.1.2.1: max_age", new LoginRequired({ reason: "AuthenticationTooOld" }))
   }
-  if (request.subject !== undefined && request.subject !== authentication.subject) {
+  if (!facts.isMeant) {
     if (!isSilent && !isNew) return signIn("login")
     return refuse(
       "OpenID Connect Core §3.1.2.2: the subject that was asked for",

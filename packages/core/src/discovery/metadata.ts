@@ -46,7 +46,7 @@ export const metadata = Effect.gen(function* () {
     response_types_supported: supportedResponseTypes,
     response_modes_supported: ResponseMode.literals,
     grant_types_supported: supportedGrantTypes,
-    subject_types_supported: ["public"],
+    subject_types_supported: ["public", "pairwise"],
     id_token_signing_alg_values_supported: algorithms,
     userinfo_signing_alg_values_supported: algorithms,
     introspection_signing_alg_values_supported: algorithms,

@@ -107,7 +107,7 @@ const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: P
     active: true,
     iss: issuer,
     client_id: token.clientId,
-    sub: grant.subject,
+    sub: grant.sub,
     ...scopeMember(token.scope),
     iat: seconds(token.issuedAt),
     exp: seconds(token.expiresAt)

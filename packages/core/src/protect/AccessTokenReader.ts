@@ -6,7 +6,7 @@ import * as Compact from "../jose/Compact.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import { InvalidToken } from "../oauth/OAuthError.ts"
 import { TokenStore } from "../token/TokenStore.ts"
-import type { AccessTokenFacts } from "./VerifiedAccessToken.ts"
+import type { ReadAccessToken } from "./VerifiedAccessToken.ts"
 
 /** The issuer could not be asked; the token may be good. `because` is for the operator. */
 export class IssuerUnavailable extends Data.TaggedError("IssuerUnavailable")<{
@@ -19,7 +19,7 @@ export interface AccessTokenReaderPort {
    * What a token of this issuer says. Refuses what the issuer did not issue, or has revoked as far as the reader can
    * know; for whom the token is and whether it is enough is not its business.
    */
-  readonly read: (issuer: string, token: string) => Effect.Effect<AccessTokenFacts, InvalidToken | IssuerUnavailable>
+  readonly read: (issuer: string, token: string) => Effect.Effect<ReadAccessToken, InvalidToken | IssuerUnavailable>
   /** Seconds by which this process' clock and the issuer's may differ. */
   readonly clockSkew: number
 }

@@ -1,7 +1,7 @@
 /** What an access token says, whichever form it has. */
 import { type Brand, Context, type DateTime, type Schema } from "effect"
 
-export interface AccessTokenFacts {
+export interface ReadAccessToken {
   readonly issuer: string
   /** A person, or for a machine the client itself (RFC 9068 §2.2). */
   readonly subject: string
@@ -21,7 +21,7 @@ export interface AccessTokenFacts {
 }
 
 /** A token that was found valid for this resource and enough for the request; only `verifyAccessToken` makes one. */
-export type VerifiedAccessToken = AccessTokenFacts & Brand.Brand<"VerifiedAccessToken">
+export type VerifiedAccessToken = ReadAccessToken & Brand.Brand<"VerifiedAccessToken">
 
 /** The access token of the request that is being answered. */
 export class CurrentAccessToken extends Context.Service<CurrentAccessToken, VerifiedAccessToken>()(

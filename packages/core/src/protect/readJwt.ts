@@ -5,7 +5,7 @@ import * as Compact from "../jose/Compact.ts"
 import * as Jwt from "../jose/Jwt.ts"
 import type { PublicJwk } from "../key/SigningKey.ts"
 import { InvalidToken } from "../oauth/OAuthError.ts"
-import type { AccessTokenFacts } from "./VerifiedAccessToken.ts"
+import type { ReadAccessToken } from "./VerifiedAccessToken.ts"
 
 /** RFC 7519 §2, within what a date can hold. */
 export const NumericDate = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000 }))
@@ -27,7 +27,7 @@ export const sharedClaims = {
 }
 const Shared = Schema.Struct(sharedClaims)
 
-export const factsOf = (issuer: string, claims: typeof Shared.Type): AccessTokenFacts => ({
+export const factsOf = (issuer: string, claims: typeof Shared.Type): ReadAccessToken => ({
   issuer,
   subject: claims.sub,
   clientId: claims.client_id,

@@ -100,6 +100,7 @@ export const kept: Readonly<Record<string, string>> = {
   client_secrets: "with their client",
   resources: "registered until an operator removes them",
   policies: "the operator's settings",
+  pairwise_subjects: "under which clients know people, for as long as they come back",
   accounts: "people, until they or an operator remove them",
   lockspire_migrations: "which migrations have run"
 }

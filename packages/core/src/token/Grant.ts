@@ -8,6 +8,8 @@ const approved = {
   grantId: Schema.String,
   clientId: Schema.String,
   subject: Schema.String,
+  /** The `sub` under which the client knows the subject: the same, or its pseudonym (OpenID Connect Core §8). */
+  sub: Schema.String,
   /** Hash of the host's session: the `sid` claim. */
   sid: Schema.String,
   scope: Schema.Array(Schema.String),

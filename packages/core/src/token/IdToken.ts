@@ -57,7 +57,7 @@ export const issue = Effect.fnUntraced(function* (options: {
   const idToken = yield* signFor(client, "id_token", "JWT", {
     ...select(known, names),
     iss: issuer,
-    sub: grant.subject,
+    sub: grant.sub,
     aud: client.clientId,
     exp: issuedAt + idTokenLifetime(options.policy, client).seconds,
     iat: issuedAt,

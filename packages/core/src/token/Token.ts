@@ -8,7 +8,7 @@ const access = {
   /** The grant it was issued from; undefined when no person approved anything (client credentials, assertions). */
   grantId: Schema.UndefinedOr(Schema.String),
   clientId: Schema.String,
-  /** Whom it is about: the grant's subject, or the client itself (RFC 9068 §2.2). */
+  /** Its `sub`: the grant's, or the client itself (RFC 9068 §2.2). */
   subject: Schema.String,
   /** RFC 8693 §4.1: who acts for the subject. */
   actor: Schema.UndefinedOr(Schema.Json),

@@ -25,7 +25,7 @@ import type { LiveAccessToken } from "./Token.ts"
 /** What an access token is made from. */
 export interface AccessTokenFacts {
   readonly client: Client
-  /** Whom it is about: a person, or the client itself (RFC 9068 §2.2). */
+  /** Its `sub`: a person as the client knows them, or the client itself (RFC 9068 §2.2). */
   readonly subject: string
   /** The grant whose end is its end; undefined when no person approved anything. */
   readonly grant: Live | undefined

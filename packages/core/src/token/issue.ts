@@ -49,7 +49,7 @@ export const prepare = Effect.fnUntraced(function* (options: {
   const { issuer } = grant
   const access = yield* prepareAccessToken({
     client,
-    subject: grant.subject,
+    subject: grant.sub,
     grant,
     actor: undefined,
     scope: options.scope,

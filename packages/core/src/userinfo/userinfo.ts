@@ -76,7 +76,7 @@ const look = Effect.fnUntraced(function* (authorization: string | undefined, for
     yield* host.claims({ subject: grant.subject, scope: token.scope, names, locales: grant.claimsLocales })
   )
   yield* check("the account exists", known !== undefined, () => new InvalidToken({ reason: "AccountGone" }))
-  const claims: Claims = { ...select(known!, wanted), sub: grant.subject }
+  const claims: Claims = { ...select(known!, wanted), sub: grant.sub }
   return { claims, clientId: token.clientId }
 })
 

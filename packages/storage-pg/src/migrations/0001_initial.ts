@@ -138,6 +138,7 @@ const tokens = Effect.gen(function* () {
       grant_id text NOT NULL,
       client_id text NOT NULL,
       subject text NOT NULL,
+      sub text NOT NULL,
       sid text NOT NULL,
       scope text[] NOT NULL,
       resources text[] NOT NULL,
@@ -244,6 +245,18 @@ const authorization = Effect.gen(function* () {
   yield* sql`CREATE INDEX authorization_codes_expires_at ON authorization_codes (expires_at)`
 })
 
+const pseudonyms = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    CREATE TABLE pairwise_subjects (
+      issuer text NOT NULL,
+      sector text NOT NULL,
+      subject text NOT NULL,
+      sub text NOT NULL,
+      PRIMARY KEY (issuer, sector, subject)
+    )`
+})
+
 const replay = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`
@@ -257,4 +270,6 @@ const replay = Effect.gen(function* () {
   yield* sql`CREATE INDEX replays_until ON replays (until)`
 })
 
-export default Effect.all([people, operation, registration, tokens, authorization, replay], { discard: true })
+export default Effect.all([people, operation, registration, tokens, authorization, pseudonyms, replay], {
+  discard: true
+})

@@ -7,6 +7,7 @@ import * as AuthorizationCodeStoreContract from "./AuthorizationCodeStore.ts"
 import * as ClientStoreContract from "./ClientStore.ts"
 import * as ConsentStoreContract from "./ConsentStore.ts"
 import * as InteractionStoreContract from "./InteractionStore.ts"
+import * as PairwiseSubjectStoreContract from "./PairwiseSubjectStore.ts"
 import * as PolicyStoreContract from "./PolicyStore.ts"
 import * as ReplayStoreContract from "./ReplayStore.ts"
 import * as ResourceStoreContract from "./ResourceStore.ts"
@@ -21,6 +22,7 @@ export {
   ClientStoreContract,
   ConsentStoreContract,
   InteractionStoreContract,
+  PairwiseSubjectStoreContract,
   PolicyStoreContract,
   ReplayStoreContract,
   ResourceStoreContract,
@@ -36,6 +38,7 @@ export const allSuites = <E>(name: string, storage: Layer.Layer<Ports, E>) => {
   TransactionContract.suite(name, storage)
   AccountStoreContract.suite(name, storage)
   AuditLogContract.suite(name, storage)
+  PairwiseSubjectStoreContract.suite(name, storage)
   PolicyStoreContract.suite(name, storage)
   SigningKeyStoreContract.suite(name, storage)
   ReplayStoreContract.suite(name, storage)

@@ -115,6 +115,7 @@ export const grant = (over: Partial<Live> = {}): Live => ({
   grantId: unique("grant"),
   clientId: "client",
   subject: "subject",
+  sub: "pseudonym",
   sid: "sid",
   scope: ["openid", "offline_access"],
   resources: ["https://api.example"],
