@@ -7,6 +7,7 @@ import { InteractionStore } from "./authorize/InteractionStore.ts"
 import { ClientStore } from "./client/ClientStore.ts"
 import { ConsentStore } from "./consent/ConsentStore.ts"
 import { PolicyStore } from "./issuer/Policy.ts"
+import { ExchangeRuleStore } from "./token-exchange/ExchangeRuleStore.ts"
 import { SigningKeyStore } from "./key/SigningKeyStore.ts"
 import { ReplayStore } from "./replay/ReplayStore.ts"
 import { ResourceStore } from "./resource/ResourceStore.ts"
@@ -32,6 +33,7 @@ export type Ports =
   | AuthorizationCodeStore
   | ClientStore
   | ConsentStore
+  | ExchangeRuleStore
   | InteractionStore
   | PairwiseSubjectStore
   | PolicyStore
@@ -49,6 +51,7 @@ export const layer: Layer.Layer<Ports> = tokens.pipe(
       AuthorizationCodeStore.layerMemory,
       ClientStore.layerMemory,
       ConsentStore.layerMemory,
+      ExchangeRuleStore.layerMemory,
       InteractionStore.layerMemory,
       PairwiseSubjectStore.layerMemory,
       PolicyStore.layerMemory,

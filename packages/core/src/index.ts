@@ -18,6 +18,11 @@ export { KeyEncryptionKey } from "./storage/Sealed.ts"
 export * as Egress from "./egress/Egress.ts"
 export type { Authentication } from "./host/Authentication.ts"
 export { type BrowserRequest, type ClaimsQuery, HostResolver, type SignInDemand } from "./host/HostResolver.ts"
+export {
+  type TokenExchange,
+  TokenExchangeValidator,
+  type TokenExchangeValidatorPort
+} from "./host/TokenExchangeValidator.ts"
 export * as Account from "./account/Account.ts"
 export { AccountStore } from "./account/AccountStore.ts"
 export * as AuditLog from "./audit/AuditLog.ts"
@@ -67,6 +72,8 @@ export * as Lifetime from "./token/Lifetime.ts"
 export * as SecuredResponse from "./token/SecuredResponse.ts"
 export * as VerifyOwn from "./token/verify.ts"
 export { type TokenResponse } from "./token/issue.ts"
+export * as ExchangeRule from "./token-exchange/ExchangeRule.ts"
+export { ExchangeRuleStore } from "./token-exchange/ExchangeRuleStore.ts"
 export { supportedGrantTypes } from "./token-endpoint/grants.ts"
 export { token } from "./token-endpoint/token.ts"
 export { introspect, introspectAsJwt, type Introspection } from "./introspection/introspect.ts"

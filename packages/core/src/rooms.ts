@@ -23,6 +23,7 @@ export const rooms = [
   "authorize",
   "refresh",
   "client-credentials",
+  "token-exchange",
   "token-endpoint",
   "introspection",
   "revocation",

@@ -9,6 +9,7 @@ import * as AuthorizationCodeStorePg from "./AuthorizationCodeStorePg.ts"
 import * as ClientStorePg from "./ClientStorePg.ts"
 import * as Connection from "./Connection.ts"
 import * as ConsentStorePg from "./ConsentStorePg.ts"
+import * as ExchangeRuleStorePg from "./ExchangeRuleStorePg.ts"
 import * as InteractionStorePg from "./InteractionStorePg.ts"
 import * as PolicyStorePg from "./PolicyStorePg.ts"
 import * as PairwiseSubjectStorePg from "./PairwiseSubjectStorePg.ts"
@@ -31,6 +32,7 @@ export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.merge
   ClientStorePg.layer,
   TokenStorePg.layer,
   ConsentStorePg.layer,
+  ExchangeRuleStorePg.layer,
   InteractionStorePg.layer,
   AuthorizationCodeStorePg.layer
 )

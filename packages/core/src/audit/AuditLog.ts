@@ -18,6 +18,7 @@ export const Action = Schema.Literals([
   "authorization_code.replayed",
   "access_token.issued",
   "access_token.revoked",
+  "token.exchanged",
   "refresh_token.issued",
   "refresh_token.rotated",
   "refresh_token.used",
@@ -38,6 +39,8 @@ export const Action = Schema.Literals([
   "client_secret.rewrapped",
   "resource.created",
   "resource.updated",
+  "exchange_rule.created",
+  "exchange_rule.updated",
   "policy.updated",
   "account.created",
   "account.updated"

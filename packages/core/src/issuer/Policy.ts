@@ -35,6 +35,8 @@ export const PolicySettings = Schema.Struct({
    * is registered otherwise; a public client always rotates.
    */
   refreshTokenRotation: Schema.optionalKey(Schema.Literals([...rotations, "by_client"])),
+  /** RFC 8693 §4.1: how many actors may act for a subject, one through the other. */
+  delegationDepth: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10 }))),
   /** How long a person has to sign in and decide. */
   interactionLifetime: Schema.optionalKey(seconds(60, day)),
   /** Whether clients marked `first_party` are not asked for consent. */
@@ -56,6 +58,7 @@ export const defaults: Policy = {
   refreshReplayWindow: 30,
   refreshReplayCount: 100,
   refreshTokenRotation: "by_client",
+  delegationDepth: 3,
   interactionLifetime: 3600,
   firstPartySkipsConsent: true,
   consentLifetime: 365 * day,

@@ -17,6 +17,11 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<
     | "ParameterMissing"
     | "ParameterRepeated"
     | "ParameterMalformed"
+    | "ParameterUnexpected"
+    | "TokenTypeNotAccepted"
+    | "TokenNotAcceptable"
+    | "DelegationRequired"
+    | "DelegationNotAllowed"
     | "TwoClientAuthenticationMethods"
     | "ClientIdConflict"
     | "CodeChallengeMissing"
@@ -93,7 +98,9 @@ export class InvalidGrant extends Data.TaggedError("InvalidGrant")<
 
 /** `unauthorized_client`: RFC 6749 §4.1.2.1, §5.2. */
 export class UnauthorizedClient extends Data.TaggedError("UnauthorizedClient")<
-  Detail<"ClientUnknown" | "GrantTypeNotRegistered" | "ResponseTypeNotRegistered" | "PublicClient">
+  Detail<
+    "ClientUnknown" | "GrantTypeNotRegistered" | "ResponseTypeNotRegistered" | "PublicClient" | "ExchangeNotAllowed"
+  >
 > {}
 
 /** `unsupported_grant_type`: RFC 6749 §5.2. */
@@ -106,7 +113,15 @@ export class InvalidScope extends Data.TaggedError("InvalidScope")<
 
 /** `invalid_target`: RFC 8707 §2. */
 export class InvalidTarget extends Data.TaggedError("InvalidTarget")<
-  Detail<"ResourceMalformed" | "ResourceUnknown" | "ResourceNotGranted" | "ResourcesDiffer" | "ResourceKeyMissing">
+  Detail<
+    | "ResourceMalformed"
+    | "ResourceUnknown"
+    | "ResourceNotGranted"
+    | "ResourcesDiffer"
+    | "ResourceKeyMissing"
+    | "TargetMissing"
+    | "TargetNotAllowed"
+  >
 > {}
 
 /** `unsupported_response_type`: RFC 6749 §4.1.2.1. */

@@ -99,6 +99,7 @@ export const kept: Readonly<Record<string, string>> = {
   clients: "registered until an operator removes them",
   client_secrets: "with their client",
   resources: "registered until an operator removes them",
+  exchange_rules: "in force until an operator removes them",
   policies: "the operator's settings",
   pairwise_subjects: "under which clients know people, for as long as they come back",
   accounts: "people, until they or an operator remove them",

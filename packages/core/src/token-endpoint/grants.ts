@@ -1,13 +1,14 @@
 import { grant as authorizationCode } from "../authorize/exchange.ts"
 import { grant as clientCredentials } from "../client-credentials/exchange.ts"
 import { grant as refreshToken } from "../refresh/exchange.ts"
+import { grant as tokenExchange } from "../token-exchange/exchange.ts"
 
 /**
  * The grants this server answers, one value each: its `grant_type`, the parameters it knows that may be sent once, and
  * the exchange of what it stands for, which nobody can call who is not an `AuthenticatedClient`. A new grant is one room
  * and one line; discovery advertises what is here.
  */
-const table = [authorizationCode, refreshToken, clientCredentials] as const
+const table = [authorizationCode, refreshToken, clientCredentials, tokenExchange] as const
 
 export type Grant = (typeof table)[number]
 

@@ -102,6 +102,8 @@ const requestSentences: Partial<Record<OAuthError.InvalidRequest["reason"], stri
   InteractionFinished: "This sign-in is already finished.",
   CsrfTokenMismatch: "The form did not come from the page that was shown.",
   ForeignOrigin: "The form did not come from this site.",
+  DelegationRequired: "An actor token is required.",
+  DelegationNotAllowed: "An actor token is not allowed.",
   RedirectUriMissing: "redirect_uri is missing.",
   RedirectUriNotRegistered: "redirect_uri is not registered for this client.",
   SigningKeyMissing: "The server has no key for the signing algorithm that this client is registered with.",
@@ -111,7 +113,10 @@ const requestSentences: Partial<Record<OAuthError.InvalidRequest["reason"], stri
 const parameterSentences: Partial<Record<OAuthError.InvalidRequest["reason"], (parameter: string) => string>> = {
   ParameterMissing: (parameter) => `The parameter ${parameter} is missing.`,
   ParameterRepeated: (parameter) => `The parameter ${parameter} is repeated.`,
-  ParameterMalformed: (parameter) => `The parameter ${parameter} is malformed.`
+  ParameterMalformed: (parameter) => `The parameter ${parameter} is malformed.`,
+  ParameterUnexpected: (parameter) => `The parameter ${parameter} has no place in this request.`,
+  TokenTypeNotAccepted: (parameter) => `The token type in ${parameter} is not accepted.`,
+  TokenNotAcceptable: (parameter) => `The token in ${parameter} is not acceptable.`
 }
 
 /** The row of an error. Parameter names in it are ours, never the request's. */

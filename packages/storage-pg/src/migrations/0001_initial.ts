@@ -88,6 +88,18 @@ const registration = Effect.gen(function* () {
       PRIMARY KEY (issuer, identifier)
     )`
   yield* sql`
+    CREATE TABLE exchange_rules (
+      issuer text NOT NULL,
+      name text NOT NULL,
+      client_id text NOT NULL,
+      subject_clients text[] NOT NULL,
+      targets text[] NOT NULL,
+      scopes text[] NOT NULL,
+      delegation text NOT NULL,
+      PRIMARY KEY (issuer, name)
+    )`
+  yield* sql`CREATE INDEX exchange_rules_client ON exchange_rules (issuer, client_id)`
+  yield* sql`
     CREATE TABLE clients (
       issuer text NOT NULL,
       client_id text NOT NULL,

@@ -6,6 +6,7 @@ import * as AuditLogContract from "./AuditLog.ts"
 import * as AuthorizationCodeStoreContract from "./AuthorizationCodeStore.ts"
 import * as ClientStoreContract from "./ClientStore.ts"
 import * as ConsentStoreContract from "./ConsentStore.ts"
+import * as ExchangeRuleStoreContract from "./ExchangeRuleStore.ts"
 import * as InteractionStoreContract from "./InteractionStore.ts"
 import * as PairwiseSubjectStoreContract from "./PairwiseSubjectStore.ts"
 import * as PolicyStoreContract from "./PolicyStore.ts"
@@ -21,6 +22,7 @@ export {
   AuthorizationCodeStoreContract,
   ClientStoreContract,
   ConsentStoreContract,
+  ExchangeRuleStoreContract,
   InteractionStoreContract,
   PairwiseSubjectStoreContract,
   PolicyStoreContract,
@@ -46,6 +48,7 @@ export const allSuites = <E>(name: string, storage: Layer.Layer<Ports, E>) => {
   ClientStoreContract.suite(name, storage)
   TokenStoreContract.suite(name, storage)
   ConsentStoreContract.suite(name, storage)
+  ExchangeRuleStoreContract.suite(name, storage)
   InteractionStoreContract.suite(name, storage)
   AuthorizationCodeStoreContract.suite(name, storage)
 }

@@ -10,6 +10,7 @@ import { type Client, type ClientSecret, makeSecret } from "../../client/Client.
 import type { Consent } from "../../consent/Consent.ts"
 import type { In } from "../../key/SigningKey.ts"
 import type { Resource } from "../../resource/Resource.ts"
+import type { ExchangeRule } from "../../token-exchange/ExchangeRule.ts"
 import type { Live } from "../../token/Grant.ts"
 import type { LiveAccessToken, LiveRefreshToken } from "../../token/Token.ts"
 
@@ -78,6 +79,17 @@ export const resource = (over: Partial<Resource> = {}): Resource => ({
 
 export const clientSecret = (over: Partial<ClientSecret> = {}): ClientSecret =>
   makeSecret({ secretId: unique("secret"), hash: "sha256$aGFzaA", createdAt: now, ...over })
+
+export const exchangeRule = (over: Partial<ExchangeRule> = {}): ExchangeRule => ({
+  issuer,
+  name: unique("rule"),
+  clientId: unique("client"),
+  subjectClients: ["web", "native"],
+  targets: ["https://api.example"],
+  scopes: ["read"],
+  delegation: "allowed",
+  ...over
+})
 
 export const client = (over: Partial<Client> = {}): Client => ({
   issuer,
