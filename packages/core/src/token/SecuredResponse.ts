@@ -43,12 +43,12 @@ export const signFor = Effect.fnUntraced(function* (
   const keys = yield* SigningKeys
   const issuer = (yield* CurrentIssuer).identifier
   const algorithm = signedResponseAlg(client, answer)
-  const missing = new InvalidRequest({ reason: "SigningKeyMissing", expected: algorithm ?? "" })
+  const missing = () => new InvalidRequest({ reason: "SigningKeyMissing", expected: algorithm ?? "" })
   return yield* checking(
     `an active key signs the ${answer} response by the client's algorithm`,
     isSigningAlgorithm(algorithm)
-      ? Effect.mapError(keys.sign(issuer, algorithm, typ, claims), () => missing)
-      : Effect.fail(missing)
+      ? Effect.mapError(keys.sign(issuer, algorithm, typ, claims), missing)
+      : Effect.fail(missing())
   )
 })
 
