@@ -168,10 +168,10 @@ describe("lockspire key", () => {
       assert.match(listed.stdout, /^Active {3}Ed25519 {2}[\w-]{43}\nNext {5}Ed25519 {2}[\w-]{43}\n$/, listed.stderr)
       const [active, next] = listed.stdout.match(/[\w-]{43}/g)!
       // After `--`, since a kid may begin with a hyphen.
-      const refused = await run(["key", "retire", ...issuer, "--", active!], env)
+      const refused = await run(["key", "retire", ...issuer, "--", active ?? ""], env)
       assert.deepStrictEqual([refused.code, refused.stdout], [1, ""])
       assert.match(refused.stderr, /^There is no key .* that could be retired: a key that signs is rotated first\.\n$/)
-      const retired = await run(["key", "retire", ...issuer, "--", next!], env)
+      const retired = await run(["key", "retire", ...issuer, "--", next ?? ""], env)
       assert.strictEqual(retired.stdout, `Active   Ed25519  ${active}\n`, retired.stderr)
       const hyphen = await run(["key", "retire", ...issuer, "--", "-x"], env)
       assert.match(hyphen.stderr, /^There is no key -x of/)

@@ -50,18 +50,17 @@ export class SigningKeys extends Context.Service<
         timeToLive: (exit) =>
           Exit.isSuccess(exit) && exit.value.some((key) => key._tag === "Active") ? staleFor : Duration.zero
       })
-      // By kid, a string, since every signature looks here.
-      const signers = yield* Cache.make({
-        capacity: 256,
-        timeToLive: "1 hour",
-        lookup: (id: string) =>
+      // By kid, a string, since every signature looks here. A device that was away is asked again at once.
+      const signers = yield* Cache.makeWith(
+        (id: string) =>
           Effect.gen(function* () {
             const all = yield* Cache.get(keys, id.slice(0, id.indexOf(" ")))
             const key = all.find((one) => signerId(one) === id)
             if (key === undefined) return yield* Effect.die(new Error(`Signing key ${id} is gone`))
             return yield* Effect.provideContext(provider.signer(key), services)
-          })
-      })
+          }),
+        { capacity: 256, timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.hours(1) : Duration.zero) }
+      )
       const jwks = (issuer: string) =>
         Effect.map(Cache.get(keys, issuer), (all) => ({ keys: all.map((key) => key.publicJwk) }))
       return SigningKeys.of({

@@ -11,6 +11,7 @@ import { advance, jwksMaxAge, publishedFor, verifiesFor } from "../../src/key/ro
 import { SigningKeys } from "../../src/key/SigningKeys.ts"
 import { SigningKeyStore } from "../../src/key/SigningKeyStore.ts"
 import { SigningAlgorithm } from "../../src/oauth/Metadata.ts"
+import { StorageUnavailable } from "../../src/storage/StorageUnavailable.ts"
 import { testIssuer } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
 
@@ -181,6 +182,7 @@ layer(Server.layer({ signingAlgorithms: SigningAlgorithm.literals }))("signing a
 const device = () => {
   const inside = new Map<string, jose.CryptoKey>()
   const signed: Array<string> = []
+  const away = { now: false }
   const provider: KeyProviderPort = {
     generate: (issuer, algorithm) =>
       Effect.promise(async () => {
@@ -195,17 +197,19 @@ const device = () => {
         }
       }),
     signer: (key) =>
-      Effect.succeed((data) =>
-        Effect.promise(async () => {
-          const name = new TextDecoder().decode(key.sealedPrivateJwk)
-          signed.push(name)
-          const algorithm = { name: "ECDSA", hash: "SHA-256" }
-          return new Uint8Array(await crypto.subtle.sign(algorithm, inside.get(name)!, new Uint8Array(data)))
-        })
-      ),
+      away.now
+        ? Effect.die(new StorageUnavailable({ cause: "the device is away" }))
+        : Effect.succeed((data) =>
+            Effect.promise(async () => {
+              const name = new TextDecoder().decode(key.sealedPrivateJwk)
+              signed.push(name)
+              const algorithm = { name: "ECDSA", hash: "SHA-256" }
+              return new Uint8Array(await crypto.subtle.sign(algorithm, inside.get(name)!, new Uint8Array(data)))
+            })
+          ),
     reseal: (key) => Effect.succeed(key.sealedPrivateJwk)
   }
-  return { provider, signed }
+  return { provider, signed, away }
 }
 const hsm = device()
 
@@ -215,6 +219,21 @@ layer(
     Layer.succeed(KeyProvider, hsm.provider)
   )
 )("a KMS or an HSM", (it) => {
+  it.effect("a device that cannot be reached is a defect of that one request, and the next one reaches it again", () =>
+    Effect.gen(function* () {
+      hsm.away.now = true
+      const keys = yield* SigningKeys
+      const lost = yield* Effect.exit(keys.sign(testIssuer, "ES256", "JWT", {}))
+      assert.isTrue(
+        lost._tag === "Failure" &&
+          lost.cause.reasons.some((one) => one._tag === "Die" && one.defect instanceof StorageUnavailable)
+      )
+      hsm.away.now = false
+      assert.isString(yield* keys.sign(testIssuer, "ES256", "JWT", {}))
+      hsm.signed.length = 0
+    })
+  )
+
   it.effect("makes and keeps the keys, signs with them, and storage holds their names alone", () =>
     Effect.gen(function* () {
       const keys = yield* SigningKeys
