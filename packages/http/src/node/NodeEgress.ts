@@ -11,24 +11,27 @@ export interface Options {
    * the guard for whatever that name resolves to.
    */
   readonly allowHosts?: ReadonlyArray<string>
+  /** How names become addresses: the system's resolver, asked once for each request, unless given. */
+  readonly resolve?: (hostname: string) => Promise<ReadonlyArray<dns.LookupAddress>>
   /** Milliseconds for the whole exchange; 5000 by default. */
   readonly timeout?: number
   /** Bytes of body at most; 256 KiB by default. */
   readonly maximumBytes?: number
 }
 
-const resolve = (hostname: string): Promise<ReadonlyArray<dns.LookupAddress>> =>
-  net.isIP(hostname) === 0
-    ? dns.promises.lookup(hostname, { all: true })
-    : Promise.resolve([{ address: hostname, family: net.isIP(hostname) }])
+const lookUp = (hostname: string): Promise<ReadonlyArray<dns.LookupAddress>> =>
+  dns.promises.lookup(hostname, { all: true })
 
 /** The address to connect to: the first, once all of them have been found public. */
-const checkedAddress = (url: URL, allowHosts: ReadonlyArray<string>) =>
+const checkedAddress = (url: URL, { allowHosts = [], resolve = lookUp }: Options) =>
   Effect.gen(function* () {
     const refused = (reason: Egress.EgressRefused["reason"]) => new Egress.EgressRefused({ reason, url: url.href })
     const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1")
     const addresses = yield* Effect.tryPromise({
-      try: () => resolve(hostname),
+      try: () =>
+        net.isIP(hostname) === 0
+          ? resolve(hostname)
+          : Promise.resolve([{ address: hostname, family: net.isIP(hostname) }]),
       catch: () => refused("NameUnresolved")
     })
     const [first] = addresses
@@ -94,7 +97,7 @@ export const layer = (options: Options = {}): Layer.Layer<Egress.Egress> =>
           const url = new URL(text)
           if (url.protocol !== "https:") return yield* refused("NotHttps")
           if (url.username !== "" || url.password !== "") return yield* refused("UrlMalformed")
-          const address = yield* checkedAddress(url, options.allowHosts ?? [])
+          const address = yield* checkedAddress(url, options)
           return yield* exchange(url, address, accept, options.maximumBytes ?? 256 * 1024)
         }).pipe(
           Effect.timeoutOrElse({

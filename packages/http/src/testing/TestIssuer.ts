@@ -51,7 +51,7 @@ export interface TestIssuerOptions {
   /** Makes the issuer https, asking for client certificates of which `ca` signed the trusted ones. */
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string }
   /** How client certificates are found: by the socket when there is `tls`, unless given. */
-  readonly certificates?: Layer.Layer<never>
+  readonly certificates?: (issuer: string) => Layer.Layer<never>
   /** The algorithms that there are signing keys for. */
   readonly signingAlgorithms?: ReadonlyArray<Metadata.SigningAlgorithm>
   /** Claims by subject; a subject that is not here has no account. */
@@ -171,7 +171,7 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
         disableLogger: true
       }).pipe(
         Layer.provide(NodeHttpServer.layer(() => serverOf(options), { port, host: "localhost" })),
-        Layer.provide(certificatesOf(options)),
+        Layer.provide(certificatesOf(options, issuer)),
         Layer.provideMerge(Self),
         Layer.provideMerge(Registered),
         Layer.provideMerge(Server),
@@ -186,8 +186,8 @@ const serverOf = ({ tls }: TestIssuerOptions) =>
     ? createServer({ keepAliveTimeout: 1 })
     : createTlsServer({ keepAliveTimeout: 1, ...tls, requestCert: true, rejectUnauthorized: false })
 
-const certificatesOf = ({ certificates, tls }: TestIssuerOptions): Layer.Layer<never> =>
-  certificates ?? (tls === undefined ? Layer.empty : ClientCertificates.layerSocket())
+const certificatesOf = ({ certificates, tls }: TestIssuerOptions, issuer: string): Layer.Layer<never> =>
+  certificates?.(issuer) ?? (tls === undefined ? Layer.empty : ClientCertificates.layerSocket())
 
 /** Alice, with a value for every claim of the standard scopes. */
 export const aliceClaims: Claims.Claims = {
