@@ -38,7 +38,8 @@ export default defineConfig({
       project("examples/minimal"),
       project("examples/relying-party"),
       project("examples/express"),
-      project("examples/hono")
+      project("examples/hono"),
+      project("examples/api")
     ],
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,

@@ -82,7 +82,7 @@ export { userinfo, userinfoResponse, type UserinfoResponse } from "./userinfo/us
 export { metadata } from "./discovery/metadata.ts"
 export { AccessTokenReader, type AccessTokenReaderPort, IssuerUnavailable } from "./protect/AccessTokenReader.ts"
 export { ProtectedResource, type ProtectedResourcePort } from "./protect/ProtectedResource.ts"
-export { type AccessTokenFacts, CurrentAccessToken, type VerifiedAccessToken } from "./protect/VerifiedAccessToken.ts"
+export { CurrentAccessToken, type ReadAccessToken, type VerifiedAccessToken } from "./protect/VerifiedAccessToken.ts"
 export { isEnough, type Requirement, verifyAccessToken } from "./protect/verifyAccessToken.ts"
 export * as ReadJwt from "./protect/readJwt.ts"
 export * as ResourceMetadata from "./protect/resourceMetadata.ts"

@@ -64,6 +64,7 @@ export class AccessTokenReader extends Context.Service<AccessTokenReader, Access
           return {
             issuer: record.issuer,
             subject: record.subject,
+            account: grant?.subject,
             clientId: record.clientId,
             scope: record.scope,
             audience: record.audience,

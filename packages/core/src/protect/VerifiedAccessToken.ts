@@ -3,8 +3,10 @@ import { type Brand, Context, type DateTime, type Schema } from "effect"
 
 export interface ReadAccessToken {
   readonly issuer: string
-  /** A person, or for a machine the client itself (RFC 9068 §2.2). */
+  /** Its `sub`: a person as the client knows them, or for a machine the client itself (RFC 9068 §2.2). */
   readonly subject: string
+  /** The host's own id of that person, which only the issuer's own process can know. */
+  readonly account: string | undefined
   readonly clientId: string
   readonly scope: ReadonlyArray<string>
   readonly audience: ReadonlyArray<string>

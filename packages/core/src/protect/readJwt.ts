@@ -30,6 +30,7 @@ const Shared = Schema.Struct(sharedClaims)
 export const factsOf = (issuer: string, claims: typeof Shared.Type): ReadAccessToken => ({
   issuer,
   subject: claims.sub,
+  account: undefined,
   clientId: claims.client_id,
   scope: (claims.scope ?? "").split(" ").filter((value) => value !== ""),
   audience: claims.aud === undefined ? [] : [claims.aud].flat(),
