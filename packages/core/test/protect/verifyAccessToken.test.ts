@@ -44,6 +44,7 @@ layer(services)("verifyAccessToken", (it) => {
         assert.deepStrictEqual(rest, {
           issuer: testIssuer,
           subject,
+          account: subject,
           clientId: client.clientId,
           scope: ["read"],
           audience: [identifier],
