@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { type Duration, Effect, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import * as jose from "jose"
 import { AuditLog } from "../../src/audit/AuditLog.ts"
@@ -159,6 +159,31 @@ layer(Server.layer())("key life by time", (it) => {
     })
   )
 })
+
+layer(Server.layer({ rotateKeys: true, signingAlgorithms: ["ES256"], policy: { signingKeyLifetime: 3600 } }))(
+  "a running server",
+  (it) => {
+    it.effect("moves the keys of its issuers on by itself", () =>
+      Effect.gen(function* () {
+        const [active] = yield* kidOf(testIssuer, "Active")
+        const stateOf = SigningKeyStore.use((store) =>
+          Effect.map(store.list(testIssuer), (keys) => keys.find((key) => key.kid === active)?._tag)
+        )
+        // Keys are made outside of the test's clock: each round lets the event loop turn once.
+        const until = Effect.fnUntraced(function* (state: string | undefined, step: Duration.Input) {
+          for (let round = 0; round < 1000 && (yield* stateOf) !== state; round++) {
+            yield* TestClock.adjust(step)
+            yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+          }
+          assert.strictEqual(yield* stateOf, state)
+        })
+        assert.strictEqual(yield* stateOf, "Active")
+        yield* until("Retiring", "1 minute")
+        yield* until(undefined, "10 minutes")
+      })
+    )
+  }
+)
 
 layer(Server.layer({ signingAlgorithms: SigningAlgorithm.literals }))("signing algorithms", (it) => {
   for (const algorithm of SigningAlgorithm.literals) {
