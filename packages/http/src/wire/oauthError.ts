@@ -119,9 +119,15 @@ const parameterSentences: Partial<Record<OAuthError.InvalidRequest["reason"], (p
   TokenNotAcceptable: (parameter) => `The token in ${parameter} is not acceptable.`
 }
 
+const targetSentences: Partial<Record<OAuthError.InvalidTarget["reason"], string>> = {
+  ResourcesDiffer: "No one token fits all of these resources: name fewer.",
+  ResourceKeyMissing: "No token can be made for this resource: a key is missing."
+}
+
 /** The row of an error. Parameter names in it are ours, never the request's. */
 export const toWire = (error: OAuthError.OAuthError): Row => {
   const row: Row = rows[error._tag]
+  if (error._tag === "InvalidTarget") return { ...row, description: targetSentences[error.reason] ?? row.description }
   if (error._tag !== "InvalidRequest") return row
   const about = error.parameter === undefined ? undefined : parameterSentences[error.reason]?.(error.parameter)
   return {
