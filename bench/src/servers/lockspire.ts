@@ -83,6 +83,7 @@ const Registered = Layer.effectDiscard(
       scope: client.offlineScope.split(" "),
       claims: [],
       resources: [],
+      details: [],
       grantedAt: now,
       expiresAt: DateTime.add(now, { days: 1 })
     })

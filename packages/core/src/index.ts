@@ -1,4 +1,5 @@
 /** The public surface: ports by their name, other modules as namespaces, in the order of the rooms. */
+export * as AuthorizationDetails from "./oauth/AuthorizationDetails.ts"
 export * as Claims from "./oauth/Claims.ts"
 export * as Metadata from "./oauth/Metadata.ts"
 export * as OAuthError from "./oauth/OAuthError.ts"
@@ -17,6 +18,7 @@ export * as Sealed from "./storage/Sealed.ts"
 export { KeyEncryptionKey } from "./storage/Sealed.ts"
 export * as Egress from "./egress/Egress.ts"
 export type { Authentication } from "./host/Authentication.ts"
+export { type AuthorizationDetailsType, AuthorizationDetailsTypes } from "./host/AuthorizationDetailsTypes.ts"
 export { type BrowserRequest, type ClaimsQuery, HostResolver, type SignInDemand } from "./host/HostResolver.ts"
 export {
   type TokenExchange,

@@ -130,12 +130,17 @@ export const lists: Readonly<Record<string, List>> = {
     ]
   },
   subject_types_supported: {
-    works: async (issuer, type) => {
-      const [first, other] = [await obtain(issuer, "first"), await obtain(issuer, "other")]
-      const isSame = payloadOf(first!.id_token)["sub"] === payloadOf(other!.id_token)["sub"]
-      return isSame === (type === "public")
+    works: async (issuer, type, running) => {
+      const subs: Array<unknown> = []
+      for (const sector of ["one", "two"]) {
+        const clientId = `${type}-${sector}`
+        const metadata = { subject_type: type, sector_identifier_uri: `https://${sector}.example/uris.json` }
+        await putClient(running, { clientId, secret, firstParty: true, metadata })
+        subs.push(payloadOf((await obtain(issuer, clientId))!.id_token)["sub"])
+      }
+      return type === "pairwise" ? new Set([...subs, "alice"]).size === 3 : type === "public" && subs[0] === subs[1]
     },
-    candidates: ["pairwise"]
+    candidates: ["ephemeral"]
   },
   ...answerLists("id_token"),
   ...answerLists("userinfo"),

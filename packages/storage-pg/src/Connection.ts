@@ -33,6 +33,10 @@ export const layer = (
     url: options.url,
     maxConnections: options.maxConnections ?? 10,
     applicationName: options.applicationName ?? "lockspire",
+    // Statements of different requests share connections and their writes, which halves what a read costs; no more of
+    // them than this wait behind one that waits for a lock. Transactions have a connection to themselves.
+    multiplex: true,
+    multiplexConcurrency: 8,
     connectTimeout: "3 seconds",
     keepAlive: "10 seconds",
     startupParameters: {

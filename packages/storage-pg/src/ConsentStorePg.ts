@@ -9,6 +9,7 @@ interface Row {
   readonly scope: ReadonlyArray<string>
   readonly claims: ReadonlyArray<string>
   readonly resources: ReadonlyArray<string>
+  readonly details: ReadonlyArray<string>
   readonly granted_at: Date
   readonly expires_at: Date
 }
@@ -20,6 +21,7 @@ const fromRow = (row: Row): Consent.Consent => ({
   scope: row.scope,
   claims: row.claims,
   resources: row.resources,
+  details: row.details,
   grantedAt: fromDate(row.granted_at),
   expiresAt: fromDate(row.expires_at)
 })
@@ -52,11 +54,13 @@ export const layer = Layer.effect(
             scope: consent.scope,
             claims: consent.claims,
             resources: consent.resources,
+            details: consent.details,
             granted_at: toDate(consent.grantedAt),
             expires_at: toDate(consent.expiresAt)
           })}
           ON CONFLICT (issuer, subject, client_id) DO UPDATE SET
             scope = excluded.scope, claims = excluded.claims, resources = excluded.resources,
+            details = excluded.details,
             granted_at = excluded.granted_at, expires_at = excluded.expires_at`),
       revoke: (issuer, subject, clientId) =>
         wrote(sql`

@@ -9,6 +9,7 @@ import { type DateTime, Effect, Layer } from "effect"
 import { all, client, count, done, first, prune, toDate, toJson, wrote } from "./statement.ts"
 import {
   type AccessTokenRow,
+  fromDetails,
   fromGrant,
   type GrantRow,
   type RefreshTokenRow,
@@ -25,7 +26,7 @@ const refreshColumns = `
 
 const accessColumns = `
   grants.*, tokens.issuer AS token_issuer, tokens.grant_id AS token_grant_id, tokens.subject AS token_subject,
-  tokens.actor, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.audience,
+  tokens.actor, tokens.authorization_details AS token_authorization_details, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.audience,
   tokens.issued_at, tokens.expires_at AS token_expires_at, tokens.revoked_at AS token_revoked_at,
   coalesce(clients.disabled, true) AS client_disabled`
 
@@ -35,7 +36,7 @@ export const layer = Layer.effect(
     const refresh = sql.literal(refreshColumns)
     const access = sql.literal(accessColumns)
     const accessInsert = sql.literal(
-      "issuer, grant_id, token_hash, client_id, subject, actor, scope, audience, issued_at, expires_at"
+      "issuer, grant_id, token_hash, client_id, subject, actor, authorization_details, scope, audience, issued_at, expires_at"
     )
 
     // The token first and its grant only if the token is still live: whoever loses holds no lock on the grant, and can
@@ -88,7 +89,8 @@ export const layer = Layer.effect(
       insertAccessToken: (token) => {
         const { grantId, issuer } = token
         const values = sql`
-          ${token.tokenHash}, ${token.clientId}, ${token.subject}, ${toJson(token.actor)}::json, ${token.scope}::text[],
+          ${token.tokenHash}, ${token.clientId}, ${token.subject}, ${toJson(token.actor)}::json,
+          ${fromDetails(token.authorizationDetails)}::json, ${token.scope}::text[],
           ${token.audience}::text[], ${toDate(token.issuedAt)}::timestamptz, ${toDate(token.expiresAt)}::timestamptz`
         return wrote(
           grantId === undefined

@@ -1,5 +1,5 @@
 /** Grants and tokens as rows, and back. */
-import { Claims, type Grant, type Token } from "@lockspire/core"
+import { AuthorizationDetails, Claims, type Grant, type Token } from "@lockspire/core"
 import { Schema } from "effect"
 import { fromDate, orUndefined, toDate } from "./statement.ts"
 
@@ -12,6 +12,7 @@ export interface GrantRow {
   readonly sid: string
   readonly scope: ReadonlyArray<string>
   readonly resources: ReadonlyArray<string>
+  readonly authorization_details: unknown
   readonly claims: unknown
   readonly claims_locales: ReadonlyArray<string>
   readonly auth_time: Date
@@ -22,6 +23,13 @@ export interface GrantRow {
   readonly revoked_at: Date | null
   readonly revoked_because: string | null
 }
+
+const decodeDetails = Schema.decodeUnknownSync(Schema.Array(AuthorizationDetails.AuthorizationDetail))
+const toDetails = (column: unknown) => (column === null ? [] : decodeDetails(column))
+
+/** None at all is the common case, and stored as nothing. */
+export const fromDetails = (details: ReadonlyArray<AuthorizationDetails.AuthorizationDetail>): string | null =>
+  details.length === 0 ? null : JSON.stringify(details)
 
 const decodeClaims = Schema.decodeUnknownSync(Claims.ClaimsRequest)
 
@@ -35,6 +43,7 @@ export const toLiveGrant = (row: GrantRow): Grant.Live => ({
   sid: row.sid,
   scope: row.scope,
   resources: row.resources,
+  authorizationDetails: toDetails(row.authorization_details),
   claims: row.claims === null ? undefined : decodeClaims(row.claims),
   claimsLocales: row.claims_locales,
   authTime: fromDate(row.auth_time),
@@ -63,6 +72,7 @@ export const fromGrant = (grant: Grant.Live) => ({
   sid: grant.sid,
   scope: grant.scope,
   resources: grant.resources,
+  authorization_details: fromDetails(grant.authorizationDetails),
   claims: grant.claims === undefined ? null : JSON.stringify(grant.claims),
   claims_locales: grant.claimsLocales,
   auth_time: toDate(grant.authTime),
@@ -87,6 +97,7 @@ export interface AccessTokenRow extends JoinedTokenRow {
   readonly token_grant_id: string | null
   readonly token_subject: string
   readonly actor: Schema.Json
+  readonly token_authorization_details: unknown
   readonly audience: ReadonlyArray<string>
   readonly token_revoked_at: Date | null
   readonly client_disabled: boolean
@@ -117,6 +128,7 @@ export const toAccessToken = (row: AccessTokenRow): Token.AccessToken => {
     grantId: orUndefined(row.token_grant_id),
     subject: row.token_subject,
     actor: row.actor === null ? undefined : row.actor,
+    authorizationDetails: toDetails(row.token_authorization_details),
     audience: row.audience
   }
   return row.token_revoked_at === null

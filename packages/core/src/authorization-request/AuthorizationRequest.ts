@@ -1,5 +1,6 @@
 /** An authorization request that passed every check that needs no person: RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1. */
 import { Schema } from "effect"
+import { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import { ClaimsRequest } from "../oauth/Claims.ts"
 import { Display, Prompt, ResponseMode } from "../oauth/Metadata.ts"
 import { SafeRedirect } from "./SafeRedirect.ts"
@@ -27,6 +28,8 @@ export const AuthorizationRequest = Schema.Struct({
   uiLocales: Schema.Array(Schema.String),
   claimsLocales: Schema.Array(Schema.String),
   display: Schema.UndefinedOr(Display),
-  claims: Schema.UndefinedOr(ClaimsRequest)
+  claims: Schema.UndefinedOr(ClaimsRequest),
+  /** RFC 9396, as validated and enriched by the host, each with the digest that stands for it in the consent memory. */
+  authorizationDetails: Schema.Array(Schema.Struct({ detail: AuthorizationDetail, digest: Schema.String }))
 })
 export type AuthorizationRequest = typeof AuthorizationRequest.Type

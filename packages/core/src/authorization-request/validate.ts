@@ -24,6 +24,7 @@ import { isCodeChallenge } from "../oauth/Pkce.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { currentResources, knownScopes, requestedResources } from "../resource/registry.ts"
 import { verifyIdToken } from "../token/verify.ts"
+import { digestOf, requestedDetails } from "./details.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
 import { matchRedirectUri, type SafeRedirect } from "./SafeRedirect.ts"
 
@@ -106,7 +107,8 @@ const singleParameters = [
   "claims",
   "request",
   "request_uri",
-  "registration"
+  "registration",
+  "authorization_details"
 ]
 
 const words = (text: string | undefined): ReadonlyArray<string> => (text ?? "").split(" ").filter((word) => word !== "")
@@ -291,6 +293,10 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
     )
     const acr = requested(claims?.id_token, "acr")
     const acrAccepted = boundValues(claims, "acr")
+    const details = yield* requestedDetails(client, parameters)
+    const authorizationDetails = yield* Effect.forEach(details, (detail) =>
+      Effect.map(digestOf(detail), (digest) => ({ detail, digest }))
+    )
     const request: AuthorizationRequest = {
       clientId: client.clientId,
       redirectUri,
@@ -311,7 +317,8 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       uiLocales: words(yield* optional(parameters, "ui_locales")),
       claimsLocales: words(yield* optional(parameters, "claims_locales")),
       display: display as Display | undefined,
-      claims
+      claims,
+      authorizationDetails
     }
     return { client, request }
   }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target })))

@@ -4,6 +4,7 @@
 import { DateTime, Effect, Option } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
+import { narrowedDetails } from "../authorization-request/details.ts"
 import { check, checking, refuse } from "../audit/Refusal.ts"
 import type { AuthenticatedClient } from "../client/authenticate.ts"
 import { encode, equal, hashToken } from "../crypto/Crypto.ts"
@@ -111,11 +112,14 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     requestedResources(parameters, grant.resources, "ResourceNotGranted")
   )
 
+  const authorizationDetails = yield* narrowedDetails(parameters, grant.authorizationDetails)
+
   const prepared = yield* prepare({
     client,
     grant,
     scope: grant.scope,
     audience: requested.length > 0 ? requested : grant.resources,
+    authorizationDetails,
     nonce: code.nonce,
     refreshScope: grant.scope
   })
@@ -135,6 +139,6 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
 /** RFC 6749 §4.1.3; RFC 7636 §4.5. */
 export const grant = {
   grantType: "authorization_code",
-  parameters: ["code", "redirect_uri", "code_verifier"],
+  parameters: ["code", "redirect_uri", "code_verifier", "authorization_details"],
   exchange
 } as const

@@ -14,6 +14,7 @@ import { ClientStore } from "../client/ClientStore.ts"
 import { ConsentStore } from "../consent/ConsentStore.ts"
 import { type Asked, remember } from "../consent/cover.ts"
 import { concat, Crypto, encode, equal, hashToken, randomToken } from "../crypto/Crypto.ts"
+import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
 import type { Authentication } from "../host/Authentication.ts"
 import { type BrowserRequest, HostResolver, type SignInDemand } from "../host/HostResolver.ts"
 import { CurrentIssuer, url } from "../issuer/Issuer.ts"
@@ -46,6 +47,8 @@ export interface ConsentView {
   readonly request: AuthorizationRequest
   readonly resources: ReadonlyArray<Resource>
   readonly subject: string
+  /** RFC 9396: what each authorization detail means, in the words of the host. */
+  readonly details: ReadonlyArray<{ readonly type: string; readonly lines: ReadonlyArray<string> }>
 }
 
 /** What the browser is answered with. */
@@ -235,7 +238,12 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
     yield* check("the interaction is not finished", isUnfinished, finished)
     const csrfToken = yield* csrfTokenOf(binding, handle)
     const resources = (yield* currentResources).filter((one) => request.resources.includes(one.identifier))
-    const view: ConsentView = { handle, csrfToken, client, request, resources, subject }
+    const types = yield* AuthorizationDetailsTypes
+    const details = request.authorizationDetails.map(({ detail }) => ({
+      type: detail.type,
+      lines: types.get(detail.type)?.describe(detail) ?? []
+    }))
+    const view: ConsentView = { handle, csrfToken, client, request, resources, subject, details }
     return { _tag: "ShowConsent", view, binding } satisfies Outcome
   }
   if (step._tag === "Refuse") {

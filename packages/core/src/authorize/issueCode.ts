@@ -49,6 +49,7 @@ export const prepareCode = Effect.fnUntraced(function* (
     sid: yield* hashToken(`sid\0${issuer}\0${authentication.sessionId}`),
     scope: granted.scope,
     resources: granted.resources,
+    authorizationDetails: request.authorizationDetails.map(({ detail }) => detail),
     claims: grantedClaims(request, granted),
     claimsLocales: request.claimsLocales,
     authTime: authentication.authTime,

@@ -49,7 +49,8 @@ export interface Facts {
 export const askedOf = (request: AuthorizationRequest): Asked => ({
   scope: request.scope,
   claims: namesOf(request.claims),
-  resources: request.resources
+  resources: request.resources,
+  details: request.authorizationDetails.map(({ digest }) => digest)
 })
 
 const refuse = (rule: string, error: AuthorizationError): NextStep => ({ _tag: "Refuse", rule, error })

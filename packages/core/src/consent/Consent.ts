@@ -10,6 +10,8 @@ export const Consent = Schema.Struct({
   /** Claim names asked for one by one. */
   claims: Schema.Array(Schema.String),
   resources: Schema.Array(Schema.String),
+  /** Digests of authorization details, RFC 9396. */
+  details: Schema.Array(Schema.String),
   grantedAt: Schema.DateTimeUtc,
   expiresAt: Schema.DateTimeUtc
 })

@@ -8,6 +8,8 @@ export interface Asked {
   readonly scope: ReadonlyArray<string>
   readonly claims: ReadonlyArray<string>
   readonly resources: ReadonlyArray<string>
+  /** Digests of authorization details (RFC 9396): each is remembered as exactly what it was. */
+  readonly details: ReadonlyArray<string>
 }
 
 /** Whether everything that is asked was granted before. */
@@ -15,7 +17,8 @@ export const covers = (consent: Consent | undefined, asked: Asked): boolean =>
   consent !== undefined &&
   isSubset(asked.scope, consent.scope) &&
   isSubset(asked.claims, consent.claims) &&
-  isSubset(asked.resources, consent.resources)
+  isSubset(asked.resources, consent.resources) &&
+  isSubset(asked.details, consent.details)
 
 /**
  * The memory after a decision: what was granted is in it, what was asked and withheld is not, and what was not asked
@@ -39,6 +42,7 @@ export const remember = (
     scope: merge(before?.scope, asked.scope, granted.scope),
     claims: merge(before?.claims, asked.claims, granted.claims),
     resources: merge(before?.resources, asked.resources, granted.resources),
+    details: merge(before?.details, asked.details, granted.details),
     grantedAt: at,
     expiresAt: DateTime.add(at, { seconds: lifetimeSeconds })
   }

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { assertionAlgorithms } from "../client/assertion.ts"
 import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
+import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
 import { CurrentIssuer, type Issuer, url } from "../issuer/Issuer.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import { claimsOfScope } from "../oauth/Claims.ts"
@@ -34,6 +35,7 @@ export const metadata = Effect.gen(function* () {
   const algorithms = yield* keys.algorithms(issuer.identifier)
   const resources = yield* currentResources
   const methods = yield* clientAuthenticationMethods
+  const detailTypes = [...(yield* AuthorizationDetailsTypes).keys()]
   return {
     issuer: issuer.identifier,
     authorization_endpoint: url(issuer, "/authorize"),
@@ -63,6 +65,7 @@ export const metadata = Effect.gen(function* () {
     code_challenge_methods_supported: ["S256"],
     prompt_values_supported: Prompt.literals,
     claims_supported: [...protocolClaims, ...Object.values(claimsOfScope).flat()],
+    ...(detailTypes.length === 0 ? {} : { authorization_details_types_supported: detailTypes }),
     claims_parameter_supported: true,
     request_parameter_supported: false,
     request_uri_parameter_supported: false,

@@ -6,6 +6,7 @@ import { isConfidential } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
+import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
 import { type Parameters, required } from "../oauth/Parameters.ts"
 import * as Scope from "../oauth/Scope.ts"
@@ -32,6 +33,8 @@ export type Introspection =
       readonly acr?: string
       /** RFC 8693 §4.1. */
       readonly act?: Schema.Json
+      /** RFC 9396 §9.2. */
+      readonly authorization_details?: ReadonlyArray<AuthorizationDetail>
     }
 
 const inactive: Introspection = { active: false }
@@ -92,7 +95,8 @@ const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: P
       exp: seconds(token.expiresAt),
       ...(grant === undefined ? {} : { auth_time: seconds(grant.authTime) }),
       ...(grant?.acr === undefined ? {} : { acr: grant.acr }),
-      ...(token.actor === undefined ? {} : { act: token.actor })
+      ...(token.actor === undefined ? {} : { act: token.actor }),
+      ...(token.authorizationDetails.length === 0 ? {} : { authorization_details: token.authorizationDetails })
     })
   }
 

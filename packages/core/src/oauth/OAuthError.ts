@@ -124,6 +124,11 @@ export class InvalidTarget extends Data.TaggedError("InvalidTarget")<
   >
 > {}
 
+/** `invalid_authorization_details`: RFC 9396 §5. */
+export class InvalidAuthorizationDetails extends Data.TaggedError("InvalidAuthorizationDetails")<
+  Detail<"DetailsMalformed" | "DetailTypeUnknown" | "DetailTypeNotRegistered" | "DetailRefused" | "DetailNotGranted">
+> {}
+
 /** `unsupported_response_type`: RFC 6749 §4.1.2.1. */
 export class UnsupportedResponseType extends Data.TaggedError("UnsupportedResponseType")<
   Detail<"ResponseTypeUnknown">
@@ -199,6 +204,7 @@ export type TokenError =
   | UnauthorizedClient
   | UnsupportedGrantType
   | InvalidScope
+  | InvalidAuthorizationDetails
   | InvalidTarget
 
 /** What the authorization endpoint answers, RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6. */
@@ -208,6 +214,7 @@ export type AuthorizationError =
   | AccessDenied
   | UnsupportedResponseType
   | InvalidScope
+  | InvalidAuthorizationDetails
   | InvalidTarget
   | LoginRequired
   | ConsentRequired

@@ -6,6 +6,7 @@
 import { DateTime, Effect, Option } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
+import { narrowedDetails } from "../authorization-request/details.ts"
 import { check, checking, refuse } from "../audit/Refusal.ts"
 import type { AuthenticatedClient } from "../client/authenticate.ts"
 import { Crypto, encode, hashToken } from "../crypto/Crypto.ts"
@@ -33,7 +34,14 @@ const responseContext = (issuer: string, clientId: string) => `refresh-response\
 
 /** The parameters that shape the response; a retry that differs in them is another request. */
 const requestHashOf = (parameters: Parameters, clientId: string) =>
-  hashToken(JSON.stringify([clientId, every(parameters, "scope"), every(parameters, "resource").toSorted()]))
+  hashToken(
+    JSON.stringify([
+      clientId,
+      every(parameters, "scope"),
+      every(parameters, "resource").toSorted(),
+      every(parameters, "authorization_details")
+    ])
+  )
 
 /** The response that the first use of this token produced, while the window is open and the request is the same. */
 const replayedResponse = Effect.fnUntraced(function* (
@@ -150,6 +158,7 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     grant,
     scope,
     audience: requested.length > 0 ? requested : grant.resources,
+    authorizationDetails: yield* narrowedDetails(parameters, grant.authorizationDetails),
     nonce: undefined,
     refreshScope: policy.rotates ? token.scope : undefined
   })
@@ -190,4 +199,8 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
 })
 
 /** RFC 6749 §6. */
-export const grant = { grantType: "refresh_token", parameters: ["refresh_token", "scope"], exchange } as const
+export const grant = {
+  grantType: "refresh_token",
+  parameters: ["refresh_token", "scope", "authorization_details"],
+  exchange
+} as const

@@ -1,6 +1,7 @@
 /** What a person approved: every code and token of it carries its id, so that one revocation reaches all. */
 import { Schema } from "effect"
 import type { Lifecycle } from "../oauth/Lifecycle.ts"
+import { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import { ClaimsRequest } from "../oauth/Claims.ts"
 
 const approved = {
@@ -15,6 +16,8 @@ const approved = {
   scope: Schema.Array(Schema.String),
   /** RFC 8707: the resources that tokens of this grant may be for. */
   resources: Schema.Array(Schema.String),
+  /** RFC 9396 §7. */
+  authorizationDetails: Schema.Array(AuthorizationDetail),
   claims: Schema.UndefinedOr(ClaimsRequest),
   claimsLocales: Schema.Array(Schema.String),
   authTime: Schema.DateTimeUtc,

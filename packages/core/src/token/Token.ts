@@ -1,5 +1,6 @@
 /** Access and refresh tokens as they are stored: by hash, bound to their grant. */
 import { Schema } from "effect"
+import { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import type { Lifecycle } from "../oauth/Lifecycle.ts"
 
 const access = {
@@ -12,6 +13,8 @@ const access = {
   subject: Schema.String,
   /** RFC 8693 §4.1: who acts for the subject. */
   actor: Schema.UndefinedOr(Schema.Json),
+  /** RFC 9396 §9: what it may be used for in detail. */
+  authorizationDetails: Schema.Array(AuthorizationDetail),
   scope: Schema.Array(Schema.String),
   /** RFC 8707: the resources the token is for; none for the issuer's own endpoints alone. */
   audience: Schema.Array(Schema.String),

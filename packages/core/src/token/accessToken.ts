@@ -14,6 +14,7 @@ import { currentPolicy } from "../issuer/Policy.ts"
 import * as Jwe from "../jose/Jwe.ts"
 import type { Payload } from "../jose/Jwt.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
+import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import { InvalidTarget } from "../oauth/OAuthError.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { audienceOf, currentResources, scopeAt } from "../resource/registry.ts"
@@ -31,6 +32,8 @@ export interface AccessTokenFacts {
   readonly grant: Live | undefined
   /** RFC 8693 §4.1. */
   readonly actor: Schema.Json | undefined
+  /** RFC 9396 §9; none unless stated. */
+  readonly authorizationDetails?: ReadonlyArray<AuthorizationDetail>
   /** Narrowed to what the audience's resources define. */
   readonly scope: ReadonlyArray<string>
   /** RFC 8707; none for the issuer's own endpoints. */
@@ -69,7 +72,8 @@ const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAc
     auth_time: grant === undefined ? undefined : seconds(grant.authTime.epochMilliseconds),
     acr: grant?.acr,
     amr: grant === undefined || grant.amr.length === 0 ? undefined : grant.amr,
-    act: facts.actor
+    act: facts.actor,
+    authorization_details: record.authorizationDetails.length === 0 ? undefined : record.authorizationDetails
   }
   return yield* checking(
     "an active key signs by the resource's algorithm",
@@ -124,6 +128,7 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
     clientId: client.clientId,
     subject,
     actor: facts.actor,
+    authorizationDetails: facts.authorizationDetails ?? [],
     scope,
     audience,
     issuedAt,

@@ -5,6 +5,7 @@ import { client as clientActor, eventsBy } from "../audit/event.ts"
 import type { Client } from "../client/Client.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
+import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { prepareAccessToken } from "./accessToken.ts"
 import type { Live } from "./Grant.ts"
@@ -20,6 +21,8 @@ export interface TokenResponse {
   readonly refresh_token?: string
   readonly id_token?: string
   readonly scope?: string
+  /** RFC 9396 §7. */
+  readonly authorization_details?: ReadonlyArray<AuthorizationDetail>
 }
 
 /** Tokens that exist only in memory: nothing is issued until the transaction that stores them commits. */
@@ -39,6 +42,7 @@ export const prepare = Effect.fnUntraced(function* (options: {
   readonly grant: Live
   readonly scope: ReadonlyArray<string>
   readonly audience: ReadonlyArray<string>
+  readonly authorizationDetails: ReadonlyArray<AuthorizationDetail>
   readonly nonce: string | undefined
   /** What the grant as a whole still allows; a new refresh token keeps all of it. Undefined for no new one. */
   readonly refreshScope: ReadonlyArray<string> | undefined
@@ -52,6 +56,7 @@ export const prepare = Effect.fnUntraced(function* (options: {
     subject: grant.sub,
     grant,
     actor: undefined,
+    authorizationDetails: options.authorizationDetails,
     scope: options.scope,
     audience
   })
@@ -91,7 +96,8 @@ export const prepare = Effect.fnUntraced(function* (options: {
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
       ...(idToken === undefined ? {} : { id_token: idToken }),
       // RFC 6749 §3.3: a scope is never empty. Where none was granted, leaving it out says the same (§5.1).
-      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(access.record.scope) })
+      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(access.record.scope) }),
+      ...(options.authorizationDetails.length === 0 ? {} : { authorization_details: options.authorizationDetails })
     },
     accessToken: access.record,
     refreshToken: refreshRecord,

@@ -70,6 +70,21 @@ const resourceList = (resources: Interact.ConsentView["resources"]): Child =>
           ${resources.map((resource) => html`<li><code>${plainText(resource.identifier, 200)}</code></li>`)}
         </ul>`
 
+/** RFC 9396: what is wanted, detail by detail, in the host's words. */
+const detailList = (details: Interact.ConsentView["details"]): Child =>
+  details.length === 0
+    ? undefined
+    : html`<h2>In detail</h2>
+        <dl class="facts">
+          ${details.map(
+            ({ lines, type }) =>
+              html`<div>
+                <dt><code>${plainText(type, 120)}</code></dt>
+                <dd>${lines.map((line) => html`<div>${plainText(line, 400)}</div>`)}</dd>
+              </div>`
+          )}
+        </dl>`
+
 /** The form fields are those that `Interact.decide` reads: `csrf`, `scope`, `remember`, `decision`. */
 export const consentPage = (view: Interact.ConsentView, action: string, options: ConsentOptions = {}): Page => {
   const { client, request } = view
@@ -93,6 +108,7 @@ export const consentPage = (view: Interact.ConsentView, action: string, options:
       <form method="post" action="${action}">
         <input type="hidden" name="csrf" value="${view.csrfToken}" />
         ${scopeChoices(request.scope)} ${claimList(Claims.namesOf(request.claims))} ${resourceList(view.resources)}
+        ${detailList(view.details)}
         <div class="choices">${rememberChoice}</div>
         <div class="actions">
           <button name="decision" value="approve">Allow</button>

@@ -40,6 +40,11 @@ const rows = {
     status: 400,
     description: "The resource is malformed, unknown, or was not granted."
   },
+  InvalidAuthorizationDetails: {
+    error: "invalid_authorization_details",
+    status: 400,
+    description: "The authorization details are malformed, of an unknown type, or were not granted."
+  },
   UnsupportedResponseType: {
     error: "unsupported_response_type",
     status: 400,

@@ -16,6 +16,7 @@ const view = (
     csrfToken: "csrf-token",
     subject: "alice",
     resources: [],
+    details: [],
     client: { issuer: "https://as.example", clientId: "client", clientName: "Notes", metadata: {}, ...client },
     request: {
       clientId: "client",

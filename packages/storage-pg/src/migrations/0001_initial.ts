@@ -154,6 +154,7 @@ const tokens = Effect.gen(function* () {
       sid text NOT NULL,
       scope text[] NOT NULL,
       resources text[] NOT NULL,
+      authorization_details json,
       claims json,
       claims_locales text[] NOT NULL,
       auth_time timestamptz NOT NULL,
@@ -177,6 +178,7 @@ const tokens = Effect.gen(function* () {
       client_id text NOT NULL,
       subject text NOT NULL,
       actor json,
+      authorization_details json,
       scope text[] NOT NULL,
       audience text[] NOT NULL,
       issued_at timestamptz NOT NULL,
@@ -220,6 +222,7 @@ const authorization = Effect.gen(function* () {
       scope text[] NOT NULL,
       claims text[] NOT NULL,
       resources text[] NOT NULL,
+      details text[] NOT NULL,
       granted_at timestamptz NOT NULL,
       expires_at timestamptz NOT NULL,
       PRIMARY KEY (issuer, subject, client_id)

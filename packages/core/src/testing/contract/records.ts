@@ -131,6 +131,7 @@ export const grant = (over: Partial<Live> = {}): Live => ({
   sid: "sid",
   scope: ["openid", "offline_access"],
   resources: ["https://api.example"],
+  authorizationDetails: [{ type: "payment", amount: { value: "\u0000", currency: "EUR" } }],
   // Valid JSON that PostgreSQL's jsonb would refuse: a browser may send it.
   claims: { userinfo: { email: null, nickname: { essential: true } }, id_token: { acr: { values: ["\u0000", "1"] } } },
   claimsLocales: ["de-AT", "en"],
@@ -150,6 +151,7 @@ export const accessToken = (of: Live, over: Partial<LiveAccessToken> = {}): Live
   clientId: of.clientId,
   subject: of.subject,
   actor: { sub: "an actor" },
+  authorizationDetails: [{ type: "payment", locations: ["https://api.example"] }],
   scope: ["openid"],
   audience: ["https://api.example"],
   issuedAt: now,
@@ -176,6 +178,7 @@ export const consent = (over: Partial<Consent> = {}): Consent => ({
   scope: ["openid"],
   claims: ["email"],
   resources: ["https://api.example"],
+  details: ["a digest"],
   grantedAt: now,
   expiresAt: after(86_400),
   ...over
@@ -200,6 +203,7 @@ export const authorizationRequest = (over: Partial<AuthorizationRequest> = {}): 
   uiLocales: ["de"],
   claimsLocales: [],
   display: "popup",
+  authorizationDetails: [{ detail: { type: "payment", actions: ["initiate"] }, digest: "a digest" }],
   claims: { id_token: { auth_time: { essential: true }, email: null, odd: { value: "\u0000" } } },
   ...over
 })
