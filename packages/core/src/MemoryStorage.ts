@@ -7,6 +7,7 @@ import { InteractionStore } from "./authorize/InteractionStore.ts"
 import { ClientStore } from "./client/ClientStore.ts"
 import { ConsentStore } from "./consent/ConsentStore.ts"
 import { PolicyStore } from "./issuer/Policy.ts"
+import { TrustedIssuerStore } from "./jwt-bearer/TrustedIssuerStore.ts"
 import { ExchangeRuleStore } from "./token-exchange/ExchangeRuleStore.ts"
 import { SigningKeyStore } from "./key/SigningKeyStore.ts"
 import { ReplayStore } from "./replay/ReplayStore.ts"
@@ -34,6 +35,7 @@ export type Ports =
   | ClientStore
   | ConsentStore
   | ExchangeRuleStore
+  | TrustedIssuerStore
   | InteractionStore
   | PairwiseSubjectStore
   | PolicyStore
@@ -52,6 +54,7 @@ export const layer: Layer.Layer<Ports> = tokens.pipe(
       ClientStore.layerMemory,
       ConsentStore.layerMemory,
       ExchangeRuleStore.layerMemory,
+      TrustedIssuerStore.layerMemory,
       InteractionStore.layerMemory,
       PairwiseSubjectStore.layerMemory,
       PolicyStore.layerMemory,

@@ -20,6 +20,7 @@ export * as Egress from "./egress/Egress.ts"
 export type { Authentication } from "./host/Authentication.ts"
 export { type AuthorizationDetailsType, AuthorizationDetailsTypes } from "./host/AuthorizationDetailsTypes.ts"
 export { type BrowserRequest, type ClaimsQuery, HostResolver, type SignInDemand } from "./host/HostResolver.ts"
+export { type AssertedSubject, AssertionSubjects, type AssertionSubjectsPort } from "./host/AssertionSubjects.ts"
 export {
   type TokenExchange,
   TokenExchangeValidator,
@@ -76,6 +77,8 @@ export * as VerifyOwn from "./token/verify.ts"
 export { type TokenResponse } from "./token/issue.ts"
 export * as ExchangeRule from "./token-exchange/ExchangeRule.ts"
 export { ExchangeRuleStore } from "./token-exchange/ExchangeRuleStore.ts"
+export * as TrustedIssuer from "./jwt-bearer/TrustedIssuer.ts"
+export { TrustedIssuerStore } from "./jwt-bearer/TrustedIssuerStore.ts"
 export { supportedGrantTypes } from "./token-endpoint/grants.ts"
 export { token } from "./token-endpoint/token.ts"
 export { introspect, introspectAsJwt, type Introspection } from "./introspection/introspect.ts"

@@ -24,6 +24,7 @@ export const rooms = [
   "refresh",
   "client-credentials",
   "token-exchange",
+  "jwt-bearer",
   "token-endpoint",
   "introspection",
   "revocation",

@@ -10,6 +10,7 @@ import * as ClientStorePg from "./ClientStorePg.ts"
 import * as Connection from "./Connection.ts"
 import * as ConsentStorePg from "./ConsentStorePg.ts"
 import * as ExchangeRuleStorePg from "./ExchangeRuleStorePg.ts"
+import * as TrustedIssuerStorePg from "./TrustedIssuerStorePg.ts"
 import * as InteractionStorePg from "./InteractionStorePg.ts"
 import * as PolicyStorePg from "./PolicyStorePg.ts"
 import * as PairwiseSubjectStorePg from "./PairwiseSubjectStorePg.ts"
@@ -33,6 +34,7 @@ export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.merge
   TokenStorePg.layer,
   ConsentStorePg.layer,
   ExchangeRuleStorePg.layer,
+  TrustedIssuerStorePg.layer,
   InteractionStorePg.layer,
   AuthorizationCodeStorePg.layer
 )

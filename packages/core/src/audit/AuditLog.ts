@@ -19,6 +19,7 @@ export const Action = Schema.Literals([
   "access_token.issued",
   "access_token.revoked",
   "token.exchanged",
+  "assertion.redeemed",
   "refresh_token.issued",
   "refresh_token.rotated",
   "refresh_token.used",
@@ -41,6 +42,8 @@ export const Action = Schema.Literals([
   "resource.updated",
   "exchange_rule.created",
   "exchange_rule.updated",
+  "trusted_issuer.created",
+  "trusted_issuer.updated",
   "policy.updated",
   "account.created",
   "account.updated"

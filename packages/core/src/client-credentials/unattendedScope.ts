@@ -20,16 +20,17 @@ const allowedScope = (client: Client, resources: ReadonlyArray<Resource>): Reado
 
 /**
  * RFC 6749 §3.3: the scope asked for, all of it allowed; without one, what the client is registered for, and nothing
- * when it is registered for nothing in particular.
+ * when it is registered for nothing in particular. `within` is what an assertion allows, and then also what it brings.
  */
 export const unattendedScope = Effect.fnUntraced(function* (
   client: Client,
   parameters: Parameters,
-  resources: ReadonlyArray<Resource>
+  resources: ReadonlyArray<Resource>,
+  within?: ReadonlyArray<string>
 ) {
   const text = yield* checking("RFC 6749 §3.2: scope at most once", optional(parameters, "scope"))
-  const allowed = allowedScope(client, resources)
-  if (text === undefined) return client.scope === undefined ? [] : allowed
+  const allowed = allowedScope(client, resources).filter((one) => within === undefined || within.includes(one))
+  if (text === undefined) return client.scope === undefined && within === undefined ? [] : allowed
   const scope = yield* checking("RFC 6749 §3.3: scope syntax", Scope.parse(text))
   yield* check(
     "RFC 6749 §3.3: scope values of registered resources, for which the client is registered",

@@ -93,6 +93,21 @@ export class InvalidGrant extends Data.TaggedError("InvalidGrant")<
     | "RefreshTokenReused"
     | "AccountGone"
     | "ClientRefusedForAccount"
+    | "AssertionMalformed"
+    | "AssertionIssuerUnknown"
+    | "AssertionIssuerIsOurs"
+    | "AssertionTypNotAllowed"
+    | "AssertionAlgorithmNotAllowed"
+    | "AssertionKeysUnavailable"
+    | "AssertionSignatureMismatch"
+    | "AssertionAudienceMismatch"
+    | "AssertionExpired"
+    | "AssertionLifetimeTooLong"
+    | "AssertionNotYetValid"
+    | "AssertionSubjectMissing"
+    | "AssertionJtiMissing"
+    | "AssertionReplayed"
+    | "AssertionSubjectUnknown"
   >
 > {}
 

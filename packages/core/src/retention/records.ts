@@ -100,6 +100,7 @@ export const kept: Readonly<Record<string, string>> = {
   client_secrets: "with their client",
   resources: "registered until an operator removes them",
   exchange_rules: "in force until an operator removes them",
+  trusted_issuers: "trusted until an operator ends it",
   policies: "the operator's settings",
   pairwise_subjects: "under which clients know people, for as long as they come back",
   accounts: "people, until they or an operator remove them",

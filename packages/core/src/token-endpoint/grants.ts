@@ -1,5 +1,6 @@
 import { grant as authorizationCode } from "../authorize/exchange.ts"
 import { grant as clientCredentials } from "../client-credentials/exchange.ts"
+import { grant as jwtBearer } from "../jwt-bearer/exchange.ts"
 import { grant as refreshToken } from "../refresh/exchange.ts"
 import { grant as tokenExchange } from "../token-exchange/exchange.ts"
 
@@ -8,7 +9,7 @@ import { grant as tokenExchange } from "../token-exchange/exchange.ts"
  * the exchange of what it stands for, which nobody can call who is not an `AuthenticatedClient`. A new grant is one room
  * and one line; discovery advertises what is here.
  */
-const table = [authorizationCode, refreshToken, clientCredentials, tokenExchange] as const
+const table = [authorizationCode, refreshToken, clientCredentials, tokenExchange, jwtBearer] as const
 
 export type Grant = (typeof table)[number]
 

@@ -100,6 +100,18 @@ const registration = Effect.gen(function* () {
     )`
   yield* sql`CREATE INDEX exchange_rules_client ON exchange_rules (issuer, client_id)`
   yield* sql`
+    CREATE TABLE trusted_issuers (
+      issuer text NOT NULL,
+      identifier text NOT NULL,
+      jwks jsonb,
+      jwks_uri text,
+      audience text,
+      identity_assertions boolean NOT NULL,
+      clients text[],
+      scopes text[],
+      PRIMARY KEY (issuer, identifier)
+    )`
+  yield* sql`
     CREATE TABLE clients (
       issuer text NOT NULL,
       client_id text NOT NULL,

@@ -7,6 +7,7 @@ import * as AuthorizationCodeStoreContract from "./AuthorizationCodeStore.ts"
 import * as ClientStoreContract from "./ClientStore.ts"
 import * as ConsentStoreContract from "./ConsentStore.ts"
 import * as ExchangeRuleStoreContract from "./ExchangeRuleStore.ts"
+import * as TrustedIssuerStoreContract from "./TrustedIssuerStore.ts"
 import * as InteractionStoreContract from "./InteractionStore.ts"
 import * as PairwiseSubjectStoreContract from "./PairwiseSubjectStore.ts"
 import * as PolicyStoreContract from "./PolicyStore.ts"
@@ -23,6 +24,7 @@ export {
   ClientStoreContract,
   ConsentStoreContract,
   ExchangeRuleStoreContract,
+  TrustedIssuerStoreContract,
   InteractionStoreContract,
   PairwiseSubjectStoreContract,
   PolicyStoreContract,
@@ -49,6 +51,7 @@ export const allSuites = <E>(name: string, storage: Layer.Layer<Ports, E>) => {
   TokenStoreContract.suite(name, storage)
   ConsentStoreContract.suite(name, storage)
   ExchangeRuleStoreContract.suite(name, storage)
+  TrustedIssuerStoreContract.suite(name, storage)
   InteractionStoreContract.suite(name, storage)
   AuthorizationCodeStoreContract.suite(name, storage)
 }

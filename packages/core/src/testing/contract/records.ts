@@ -10,6 +10,7 @@ import { type Client, type ClientSecret, makeSecret } from "../../client/Client.
 import type { Consent } from "../../consent/Consent.ts"
 import type { In } from "../../key/SigningKey.ts"
 import type { Resource } from "../../resource/Resource.ts"
+import type { TrustedIssuer } from "../../jwt-bearer/TrustedIssuer.ts"
 import type { ExchangeRule } from "../../token-exchange/ExchangeRule.ts"
 import type { Live } from "../../token/Grant.ts"
 import type { LiveAccessToken, LiveRefreshToken } from "../../token/Token.ts"
@@ -79,6 +80,19 @@ export const resource = (over: Partial<Resource> = {}): Resource => ({
 
 export const clientSecret = (over: Partial<ClientSecret> = {}): ClientSecret =>
   makeSecret({ secretId: unique("secret"), hash: "sha256$aGFzaA", createdAt: now, ...over })
+
+/** Of an issuer of its own: `list` is then the suite's. */
+export const trustedIssuer = (over: Partial<TrustedIssuer> = {}): TrustedIssuer => ({
+  issuer: unique("https://trusting"),
+  identifier: unique("https://idp.example"),
+  jwks: { keys: [{ kty: "EC", crv: "P-256", x: "x", y: "y", kid: "ünïcode" }] },
+  jwksUri: undefined,
+  audience: "urn:us",
+  identityAssertions: true,
+  clients: ["client"],
+  scopes: ["read"],
+  ...over
+})
 
 export const exchangeRule = (over: Partial<ExchangeRule> = {}): ExchangeRule => ({
   issuer,
