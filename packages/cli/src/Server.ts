@@ -1,7 +1,7 @@
 /** The parts put together: storage outermost, then the server's services, then the routes, then the socket. */
-import { AuthorizationServer, type HostResolver, Issuer, type MemoryStorage } from "@lockspire/core"
+import { AuthorizationServer, type Egress, type HostResolver, Issuer, type MemoryStorage } from "@lockspire/core"
 import { ProtocolRoutes } from "@lockspire/http"
-import { NodeCrypto } from "@lockspire/http/node"
+import { ClientCertificates, NodeCrypto, NodeEgress } from "@lockspire/http/node"
 import { Effect, Layer, Option, type Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
@@ -18,16 +18,27 @@ export const services = <E, R>(
   storage: Layer.Layer<MemoryStorage.Ports, E, R>,
   issuers: readonly [string, ...ReadonlyArray<string>],
   keyEncryptionKey: Key,
-  previousKey: Option.Option<Key>
+  previousKey: Option.Option<Key>,
+  egress: Layer.Layer<Egress.Egress>
 ) =>
   AuthorizationServer.layer({
     issuers,
+    egress,
     keyEncryptionKey,
     previousKeyEncryptionKeys: Option.toArray(previousKey),
     crypto: NodeCrypto.layer
   }).pipe(
     Layer.catchTag("IssuerInvalid", (error) => Layer.effectContext(Effect.fail(failed(error.message)))),
     Layer.provideMerge(storage)
+  )
+
+/** The guarded way out, and a warning for every host for which it is open. */
+export const egress = (allowHosts: ReadonlyArray<string>) =>
+  Effect.as(
+    Effect.forEach(allowHosts, (host) =>
+      Effect.logWarning(`DANGER: the outbound guard is open for ${host} (--egress-allow)`)
+    ),
+    NodeEgress.layer({ allowHosts })
   )
 
 /**
@@ -42,4 +53,7 @@ export const serve = <E, R, E2, R2>(
   HttpRouter.serve(Layer.provide(Layer.merge(ProtocolRoutes.layer, routes), host), {
     disableLogger: true,
     disableListenLog: true
-  }).pipe(Layer.provide(Listener.layer(listen)))
+  }).pipe(
+    Layer.provide(listen.tls === undefined ? Layer.empty : ClientCertificates.layerSocket()),
+    Layer.provide(Listener.layer(listen))
+  )

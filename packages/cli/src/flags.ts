@@ -60,6 +60,11 @@ export const databaseUrl = text(
 export const schema = textOr("schema", "public", "The database schema that holds the tables")
 export const tlsCert = text("tls-cert", "Certificate chain (PEM) for https, with --tls-key")
 export const tlsKey = text("tls-key", "Private key (PEM) of the certificate")
+export const tlsClientCa = text(
+  "tls-client-ca",
+  "Certification authorities (PEM) that clients may prove themselves by (tls_client_auth); those of the system unless given"
+)
+export const egressAllow = texts("egress-allow", "Lets the server fetch from this host although it is not public")
 export const issuer = text("issuer", "The issuer identifier")
 
 /** What says where the database is. */

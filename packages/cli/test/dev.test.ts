@@ -77,12 +77,12 @@ describe("lockspire dev --memory", () => {
     const file = directory.file("seed.json", {
       accounts: [{ username: "demo", password: "my own" }],
       clients: [
-        { client_id: "mine", redirect_uris: ["https://mine.example/cb"], jwks_uri: "https://mine.example/jwks" }
+        { client_id: "mine", redirect_uris: ["https://mine.example/cb"], initiate_login_uri: "https://a.example/login" }
       ]
     })
     await using server = await start(["dev", "--memory", "--seed", file])
     assert.notInclude(server.output.stdout, "password demo")
-    assert.match(server.output.stdout, /warning: clients\[0\]\.jwks_uri/)
+    assert.match(server.output.stdout, /warning: clients\[0\].initiate_login_uri/)
     assert.match(server.output.stdout, /client secret of mine, shown only now: [\w-]{43}\n/)
   })
 })

@@ -25,7 +25,8 @@ const config = {
   seed: flags.text("seed", "A seed file with accounts and clients of one's own"),
   tlsCert: flags.tlsCert,
   tlsKey: flags.tlsKey,
-  egressAllow: flags.texts("egress-allow", "Lets the server fetch from this host although it is not public")
+  tlsClientCa: flags.tlsClientCa,
+  egressAllow: flags.egressAllow
 }
 
 type Config = Command.Command.Config.Infer<typeof config>
@@ -67,7 +68,7 @@ const seeded = Effect.fnUntraced(function* (issuer: string, demo: Seed, own: See
 }, Effect.mapError(SeedFile.invalid))
 
 const run = Effect.fnUntraced(function* (input: Config) {
-  const tls = yield* Listener.readTls(input.tlsCert, input.tlsKey)
+  const tls = yield* Listener.readTls(input)
   const port = yield* Listener.resolvePort(input.port)
   const identifier = Option.getOrElse(input.issuer, () => `${tls === undefined ? "http" : "https"}://localhost:${port}`)
   yield* Server.checkIssuer(identifier)
@@ -77,12 +78,12 @@ const run = Effect.fnUntraced(function* (input: Config) {
     onSome: SeedFile.read
   })
   if (tls !== undefined) yield* Listener.trust(tls)
-  for (const host of input.egressAllow) {
-    yield* Effect.logWarning(`DANGER: the outbound guard is open for ${host} (--egress-allow)`)
-  }
+  const egress = yield* Server.egress(input.egressAllow)
   const key = yield* Effect.provide(keyOf(input), NodeCrypto.layer)
   const storage = yield* storageOf(input)
-  const services = yield* Layer.build(Server.services(storage, [identifier], key, yield* KeyEncryptionKeys.previous))
+  const services = yield* Layer.build(
+    Server.services(storage, [identifier], key, yield* KeyEncryptionKeys.previous, egress)
+  )
   const { apiSecret, applied, demo } = yield* Effect.gen(function* () {
     yield* KeyEncryptionKeys.mustOpen(identifier)
     const apiSecret = yield* Demo.apiSecret(key)

@@ -20,7 +20,9 @@ const config = {
   hostModule: flags.text("host-module", "A module whose default export is a Layer of HostResolver"),
   signUp: flags.flag("sign-up", "Without a host module: let people make their own accounts"),
   tlsCert: flags.tlsCert,
-  tlsKey: flags.tlsKey
+  tlsKey: flags.tlsKey,
+  tlsClientCa: flags.tlsClientCa,
+  egressAllow: flags.egressAllow
 }
 
 type Config = Command.Command.Config.Infer<typeof config>
@@ -63,13 +65,14 @@ const run = Effect.fnUntraced(function* (input: Config) {
   const key = yield* collect(KeyEncryptionKeys.currentMust)
   const previous = yield* collect(KeyEncryptionKeys.previous)
   const issuers = yield* collect(issuerCheck(input.issuer))
-  const tls = yield* collect(Listener.readTls(input.tlsCert, input.tlsKey))
+  const tls = yield* collect(Listener.readTls(input))
   const host = yield* collect(hostOf(input))
   const database = yield* collect(databaseCheck(input))
   if (!key || !previous || !issuers || !host || !database || reasons.length > 0) return yield* failed(...reasons)
 
   const port = yield* Listener.resolvePort(input.port)
-  const services = yield* Layer.build(Server.services(Database.storage(database), issuers, key, previous))
+  const egress = yield* Server.egress(input.egressAllow)
+  const services = yield* Layer.build(Server.services(Database.storage(database), issuers, key, previous, egress))
   yield* Effect.forEach(issuers, KeyEncryptionKeys.mustOpen).pipe(Effect.provideContext(services))
   yield* Layer.build(
     Server.serve(host.routes, host.resolver, { host: input.host, port, tls }).pipe(
