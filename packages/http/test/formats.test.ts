@@ -1,5 +1,7 @@
 /** Answers as JWTs, signed and encrypted by every algorithm, read by libraries that are not ours. */
 import { assert } from "@effect/vitest"
+import { Egress } from "@lockspire/core"
+import { Effect, Layer } from "effect"
 import * as jose from "jose"
 import * as oauth from "oauth4webapi"
 import * as client from "openid-client"
@@ -66,6 +68,11 @@ const special: ReadonlyArray<TestIssuer.TestClient> = [
   },
   { clientId: "no userinfo key", metadata: { ...encrypted("userinfo", "ECDH-ES") } },
   { clientId: "unknown userinfo alg", metadata: { userinfo_signed_response_alg: "HS256" } },
+  {
+    clientId: "published",
+    metadata: { jwks_uri: "https://published.example/jwks", ...encrypted("id_token", "ECDH-ES") }
+  },
+  { clientId: "unpublished", metadata: { jwks_uri: "https://away.example/jwks", ...encrypted("id_token", "ECDH-ES") } },
   { clientId: "plain" }
 ].map((one) => ({ secret, firstParty: true, ...one }))
 
@@ -87,7 +94,13 @@ const resources = [
 const issuerOptions: TestIssuer.TestIssuerOptions = {
   clients: [...options.clients, ...everySigner, ...everyEncrypter, ...special],
   resources: resources.map((one) => ({ introspectionClients: [], ...one })),
-  signingAlgorithms: signing
+  signingAlgorithms: signing,
+  egress: Layer.succeed(Egress.Egress, {
+    get: ({ url }) =>
+      url === "https://published.example/jwks"
+        ? Effect.succeed({ status: 200, headers: {}, body: new TextEncoder().encode(JSON.stringify(jwks)) })
+        : Effect.fail(new Egress.EgressRefused({ reason: "ConnectionFailed", url }))
+  })
 }
 
 /** openid-client, made ready for what the client is registered with. */
@@ -199,6 +212,14 @@ suite(
       assert.strictEqual(protectedHeader.enc, "A128CBC-HS256")
       assert.deepInclude(JSON.parse(new TextDecoder().decode(plaintext)), { sub: "alice", email: "alice@example.com" })
       assert.match((await userinfoOf("plain", "RS256")).type!, /^application\/json\b/)
+    })
+
+    test("RFC 7591 §2: a response is encrypted to a key that the client publishes at its jwks_uri", async (issuer) => {
+      const tokens = await signIn(await configured(issuer, "published", "RS256", "ECDH-ES"))
+      assert.strictEqual(tokens.claims()?.sub, "alice")
+      assert.strictEqual(header(tokens.id_token!).kid, "key for ECDH-ES")
+      const code = (await authorize(issuer, "unpublished", { scope: "openid" })).get("code")
+      assert.strictEqual(await errorOf(await exchange(issuer, "unpublished", code)), "invalid_request")
     })
 
     test("what the metadata asks for and nobody can do is an error, never a weaker answer nor a 5xx", async (issuer) => {

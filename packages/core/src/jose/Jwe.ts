@@ -7,10 +7,15 @@ type JsonObject = Readonly<Record<string, Schema.Json>>
 
 const curves: ReadonlySet<unknown> = new Set(["P-256", "P-384", "P-521", "X25519"])
 
+/** RFC 7517 §4.3, any of which lets one encrypt. WebCrypto exports a public key for key agreement with none at all. */
+const encrypting: ReadonlySet<unknown> = new Set(["encrypt", "wrapKey", "deriveKey", "deriveBits"])
+
 /** RFC 7517 §4: whether the key is one to encrypt to with this algorithm. */
 const fits = (jwk: JsonObject, algorithm: EncryptionAlgorithm): boolean => {
   if (jwk["use"] !== undefined && jwk["use"] !== "enc") return false
   if (jwk["alg"] !== undefined && jwk["alg"] !== algorithm) return false
+  const operations = jwk["key_ops"]
+  if (Array.isArray(operations) && operations.length > 0 && !operations.some((one) => encrypting.has(one))) return false
   if (algorithm === "RSA-OAEP-256") return jwk["kty"] === "RSA" && isLongModulus(jwk["n"])
   return (jwk["kty"] === "EC" || jwk["kty"] === "OKP") && curves.has(jwk["crv"])
 }
