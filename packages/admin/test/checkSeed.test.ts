@@ -45,6 +45,12 @@ describe("a seed that cannot be applied names each path and reason", () => {
       "clients[0].refresh_token_rotation: is only for"
     ],
     [client({ refresh_token_rotation: "sometimes" }), "clients[0].refresh_token_rotation:"],
+    [client({ subject_type: "private" }), "clients[0].subject_type: is neither"],
+    [client({ sector_identifier_uri: "http://a.example/" }), "clients[0].sector_identifier_uri: is not an https URL"],
+    [
+      client({ subject_type: "pairwise", redirect_uris: ["https://a.example/", "https://b.example/"] }),
+      "clients[0].sector_identifier_uri: is needed"
+    ],
     [client({ client_name: "a\0b" }), "clients[0].client_name: holds a NUL"],
     [client({ jwks: { keys: [{ kty: "EC", kid: "\ud800" }] } }), "clients[0].jwks.keys[0].kid: holds a NUL or half"],
     [client({ token_endpoint_auth_method: "private_key_jwt" }), "clients[0].token_endpoint_auth_method: needs jwks or"],

@@ -157,7 +157,7 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
   if (!scope.every((value) => scopeValue.test(value))) {
     found.push([["scope"], "holds a value with characters that RFC 6749 §3.3 does not allow"])
   }
-  found.push(...authenticationProblems(client, method), ...formatProblems(client))
+  found.push(...authenticationProblems(client, method), ...formatProblems(client), ...subjectProblems(client))
   for (const member of ["dangerously_allow_no_pkce", "introspect_all_tokens"] as const) {
     if (client[member] === true && method === "none") {
       found.push([[member], "is only for a client that authenticates itself"])
@@ -165,6 +165,25 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
   }
   if (client.refresh_token_rotation === "never" && method === "none") {
     found.push([["refresh_token_rotation"], "is only for a client that authenticates itself (RFC 9700 §2.2.2)"])
+  }
+  return found
+}
+
+/** OpenID Connect Core §8, §8.1: the subject type, and the sector that a pairwise client needs. */
+const subjectProblems = (client: SeedClient): ReadonlyArray<Found> => {
+  const type = client["subject_type"]
+  const uri = client["sector_identifier_uri"]
+  const found: Array<Found> = []
+  if (type !== undefined && type !== "public" && type !== "pairwise") {
+    found.push([["subject_type"], 'is neither "public" nor "pairwise" (OpenID Connect Core §8)'])
+  }
+  if (uri !== undefined && !(typeof uri === "string" && URL.canParse(uri) && uri.startsWith("https://"))) {
+    found.push([["sector_identifier_uri"], "is not an https URL (OpenID Connect Registration §5)"])
+  }
+  const hosts = new Set((client.redirect_uris ?? []).filter((one) => URL.canParse(one)).map((one) => new URL(one).host))
+  if (type === "pairwise" && uri === undefined && hosts.size > 1) {
+    const reason = "is needed: the redirect URIs have several hosts (OpenID Connect Core §8.1)"
+    found.push([["sector_identifier_uri"], reason])
   }
   return found
 }

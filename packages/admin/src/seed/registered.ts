@@ -104,14 +104,19 @@ export const answered: ReadonlySet<string> = new Set([
   "software_statement"
 ])
 
+/** Fields of RFC 9396 §10 and OpenID Connect Registration §2 on which the authorization endpoint acts; every ID token has `auth_time`. */
+export const authorizing: ReadonlySet<string> = new Set([
+  "authorization_details_types",
+  "require_auth_time",
+  "sector_identifier_uri",
+  "subject_type"
+])
+
 /** IANA "OAuth Dynamic Client Registration Metadata": fields that are stored, and on which nothing acts yet. */
 export const inert: ReadonlySet<string> = new Set([
-  "sector_identifier_uri",
-  "subject_type",
   "request_object_signing_alg",
   "request_object_encryption_alg",
   "request_object_encryption_enc",
-  "require_auth_time",
   "default_acr_values",
   "initiate_login_uri",
   "request_uris",
@@ -127,7 +132,6 @@ export const inert: ReadonlySet<string> = new Set([
   "backchannel_logout_uri",
   "backchannel_logout_session_required",
   "post_logout_redirect_uris",
-  "authorization_details_types",
   "dpop_bound_access_tokens",
   "use_mtls_endpoint_aliases",
   "authorization_signed_response_alg",

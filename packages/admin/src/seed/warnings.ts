@@ -3,6 +3,7 @@ import { Metadata, SecretHash, supportedGrantTypes } from "@lockspire/core"
 import {
   answered,
   authenticating,
+  authorizing,
   canonicalResponseType,
   humanReadable,
   inert,
@@ -108,7 +109,7 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
 const memberWarning = (name: string): string | undefined => {
   const [field, language] = name.split("#", 2) as [string, string?]
   if (language !== undefined && humanReadable.has(field)) return undefined
-  if (informative.has(name) || authenticating.has(name) || formatting.has(name)) return undefined
+  if ([informative, authenticating, authorizing, formatting].some((fields) => fields.has(name))) return undefined
   if (answered.has(name)) return "is an answer of the registration endpoint, and ignored"
   if (inert.has(name)) return "is stored, but this server does not act on it yet"
   return "is in no registry of client metadata; it is stored, and nothing acts on it"
