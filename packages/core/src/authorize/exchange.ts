@@ -126,8 +126,8 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   const outcome = yield* transaction.within(
     Effect.gen(function* () {
       if (!(yield* codes.redeem(issuer, codeHash, client.clientId, now))) return "Replayed"
-      yield* audit.append([event("authorization_code.redeemed", "grant", code.grantId)])
-      return (yield* storePrepared(prepared)) ? "Stored" : "GrantRevoked"
+      const redeemed = event("authorization_code.redeemed", "grant", code.grantId)
+      return (yield* storePrepared(prepared, redeemed)) ? "Stored" : "GrantRevoked"
     })
   )
   if (outcome === "Replayed") yield* replayed

@@ -166,8 +166,7 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     const isStored = yield* transaction.within(
       Effect.gen(function* () {
         if (!(yield* tokens.prolong(issuer, tokenHash, client.clientId, now, end))) return false
-        yield* audit.append([event("refresh_token.used", "refresh_token", tokenHash)])
-        return yield* storePrepared(prepared)
+        return yield* storePrepared(prepared, event("refresh_token.used", "refresh_token", tokenHash))
       })
     )
     yield* check("the grant is live", isStored, () => new InvalidGrant({ reason: "GrantRevoked" }))
@@ -186,8 +185,7 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   const isStored = yield* transaction.within(
     Effect.gen(function* () {
       if (!(yield* tokens.rotate(issuer, tokenHash, client.clientId, now, rotation))) return false
-      yield* audit.append([event("refresh_token.rotated", "refresh_token", tokenHash)])
-      return yield* storePrepared(prepared)
+      return yield* storePrepared(prepared, event("refresh_token.rotated", "refresh_token", tokenHash))
     })
   )
   if (isStored) return prepared.response

@@ -1,21 +1,22 @@
 import { Effect } from "effect"
-import { AuditLog } from "../audit/AuditLog.ts"
+import { type AuditEvent, AuditLog } from "../audit/AuditLog.ts"
 import * as Scope from "../oauth/Scope.ts"
 import type { PreparedAccessToken } from "./accessToken.ts"
 import type { Prepared, TokenResponse } from "./issue.ts"
 import { TokenStore } from "./TokenStore.ts"
 
 /**
- * Stores prepared tokens in the open transaction. `false` when their grant was revoked in the meantime: the caller then
- * answers with a refusal, and nothing is stored.
+ * Stores prepared tokens in the open transaction, and the event of the move that they follow from. `false` when their
+ * grant was revoked in the meantime: the caller then answers with a refusal, and only the event is stored.
  */
-export const storePrepared = Effect.fnUntraced(function* (prepared: Prepared) {
+export const storePrepared = Effect.fnUntraced(function* (prepared: Prepared, moved: AuditEvent) {
   const tokens = yield* TokenStore
   const audit = yield* AuditLog
-  if (!(yield* tokens.insertAccessToken(prepared.accessToken))) return false
-  if (prepared.refreshToken !== undefined && !(yield* tokens.insertRefreshToken(prepared.refreshToken))) return false
-  yield* audit.append(prepared.events)
-  return true
+  const isStored =
+    (yield* tokens.insertAccessToken(prepared.accessToken)) &&
+    (prepared.refreshToken === undefined || (yield* tokens.insertRefreshToken(prepared.refreshToken)))
+  yield* audit.append(isStored ? [moved, ...prepared.events] : [moved])
+  return isStored
 })
 
 /** Stores one access token in the open transaction; `false`, and nothing is stored, when its grant was revoked. */
