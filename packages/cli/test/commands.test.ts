@@ -152,6 +152,7 @@ describe("lockspire key", () => {
     assert.match(made.stdout, /^Next {5}ES256 {2}[\w-]{43}\n$/, made.stderr)
     const rotated = await run(["key", "rotate", ...issuer], env)
     assert.match(rotated.stdout, /^Active {3}ES256/m, rotated.stderr)
+    assert.match(rotated.stderr, /^warning: the next ES256 key was published less than 300 seconds ago: .*\n$/)
     const without = await run(["key", "rotate", ...issuer], { LOCKSPIRE_DATABASE_URL: databaseUrl })
     assert.strictEqual(without.code, 1)
     assert.match(without.stderr, /^There is no key-encryption key/)

@@ -1,5 +1,5 @@
-import { ManageKeys, Metadata, SigningKeyStore } from "@lockspire/core"
-import { Effect, Option } from "effect"
+import { KeyRotation, ManageKeys, Metadata, SigningKeyStore } from "@lockspire/core"
+import { Console, DateTime, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as KeyEncryptionKeys from "../../KeyEncryptionKeys.ts"
 import * as Keys from "../../Keys.ts"
@@ -12,6 +12,11 @@ const config = {
     Flag.withDescription("Only the keys of this algorithm; all of them unless given")
   )
 }
+
+const seconds = (from: DateTime.Utc, to: DateTime.Utc) => (to.epochMilliseconds - from.epochMilliseconds) / 1000
+
+const tooYoung = (algorithm: string) =>
+  `warning: the next ${algorithm} key was published less than ${KeyRotation.jwksMaxAge} seconds ago: clients that kept the JWK Set meet a key they have not seen, and have to fetch it again.`
 
 export const rotate = Command.make(
   "rotate",
@@ -29,6 +34,13 @@ export const rotate = Command.make(
         onNone: () => (inUse.size === 0 ? ManageKeys.defaultAlgorithms : [...inUse]),
         onSome: (one) => [one]
       })
+      const now = yield* DateTime.now
+      for (const one of algorithms) {
+        const own = keys.filter((key) => key.algorithm === one)
+        const next = own.find((key) => key._tag === "Next")
+        const isKnown = next !== undefined && seconds(next.createdAt, now) >= KeyRotation.jwksMaxAge
+        if (own.length > 0 && !isKnown) yield* Console.error(tooYoung(one))
+      }
       const actor = yield* operator
       yield* Effect.forEach(algorithms, (one) => ManageKeys.rotate(issuer, one, actor))
       yield* Keys.print(issuer)
