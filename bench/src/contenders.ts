@@ -23,7 +23,7 @@ export interface Contender {
 }
 
 const server = (name: string) => fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))
-const common = ["discovery", "jwks", "introspection", "refresh", "sign-in"]
+const common = ["discovery", "jwks", "client-credentials", "introspection", "refresh", "sign-in"]
 
 /** The first one records what the ceilings repeat. */
 export const contenders: ReadonlyArray<Contender> = [
@@ -79,7 +79,7 @@ export const contenders: ReadonlyArray<Contender> = [
     name: "bare-http-insert",
     file: server("bareHttp"),
     options: ({ answers, origin, port, url }) => ({ port, answers, origin, url }),
-    workloads: ["refresh", "sign-in"],
+    workloads: ["client-credentials", "refresh", "sign-in"],
     isCeiling: true,
     offlinePrompt: undefined
   }

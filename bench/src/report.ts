@@ -17,8 +17,9 @@ const find = (cells: ReadonlyArray<Cell>, workload: string, contender: string) =
 
 /** The ceiling that does the same kind of work, and on PostgreSQL one insert per write. */
 const ceilingOf = (workload: string, contender: string): string => {
-  if (workload !== "refresh" && workload !== "sign-in") return "bare-http"
-  return contender.endsWith("-postgres") ? "bare-http-insert" : "bare-http-es256"
+  const isPostgres = contender.endsWith("-postgres")
+  if (isPostgres && ["client-credentials", "refresh", "sign-in"].includes(workload)) return "bare-http-insert"
+  return workload === "refresh" || workload === "sign-in" ? "bare-http-es256" : "bare-http"
 }
 
 const line = (cells: ReadonlyArray<Cell>, cell: Cell): ReadonlyArray<string> => {

@@ -69,7 +69,7 @@ const Registered = Layer.effectDiscard(
         issuer,
         clientId: client.clientId,
         redirectUris: [client.redirectUri],
-        grantTypes: ["authorization_code", "refresh_token"],
+        grantTypes: ["authorization_code", "refresh_token", "client_credentials"],
         idTokenSignedResponseAlg: "ES256",
         secrets: [
           Client.makeSecret({ secretId: "1", hash: yield* SecretHash.hashSecret(client.clientSecret), createdAt: now })

@@ -28,7 +28,7 @@ const provider = new Provider(issuer, {
       client_id: client.clientId,
       client_secret: client.clientSecret,
       redirect_uris: [client.redirectUri],
-      grant_types: ["authorization_code", "refresh_token"],
+      grant_types: ["authorization_code", "refresh_token", "client_credentials"],
       response_types: ["code"],
       id_token_signed_response_alg: "ES256",
       token_endpoint_auth_method: "client_secret_basic"
@@ -40,6 +40,7 @@ const provider = new Provider(issuer, {
     email: ["email", "email_verified"]
   },
   features: {
+    clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
     introspection: { enabled: true },
     revocation: { enabled: true }

@@ -1,3 +1,4 @@
+import { clientCredentials } from "./clientCredentials.ts"
 import { contention } from "./contention.ts"
 import { discovery, jwks } from "./documents.ts"
 import { introspection } from "./introspection.ts"
@@ -6,4 +7,12 @@ import { signIn } from "./signIn.ts"
 import type { Workload } from "./Workload.ts"
 
 /** In the order of the table. */
-export const workloads: ReadonlyArray<Workload> = [discovery, jwks, introspection, refresh, signIn, contention]
+export const workloads: ReadonlyArray<Workload> = [
+  discovery,
+  jwks,
+  clientCredentials,
+  introspection,
+  refresh,
+  signIn,
+  contention
+]
