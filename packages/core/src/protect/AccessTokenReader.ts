@@ -68,6 +68,7 @@ export class AccessTokenReader extends Context.Service<AccessTokenReader, Access
             clientId: record.clientId,
             scope: record.scope,
             audience: record.audience,
+            authorizationDetails: record.authorizationDetails,
             act: record.actor,
             authTime: grant?.authTime,
             acr: grant?.acr,

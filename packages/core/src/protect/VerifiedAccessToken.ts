@@ -1,5 +1,6 @@
 /** What an access token says, whichever form it has. */
 import { type Brand, Context, type DateTime, type Schema } from "effect"
+import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 
 export interface ReadAccessToken {
   readonly issuer: string
@@ -10,6 +11,8 @@ export interface ReadAccessToken {
   readonly clientId: string
   readonly scope: ReadonlyArray<string>
   readonly audience: ReadonlyArray<string>
+  /** RFC 9396 §9: what was granted beyond scope; what it allows is the route's to judge. */
+  readonly authorizationDetails: ReadonlyArray<AuthorizationDetail>
   /** RFC 8693 §4.1: who acts for the subject. */
   readonly act: Schema.Json | undefined
   /** When the person last authenticated; undefined when nobody did. */

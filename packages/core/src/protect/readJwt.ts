@@ -4,6 +4,7 @@ import { check } from "../audit/Refusal.ts"
 import * as Compact from "../jose/Compact.ts"
 import * as Jwt from "../jose/Jwt.ts"
 import type { PublicJwk } from "../key/SigningKey.ts"
+import { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import { InvalidToken } from "../oauth/OAuthError.ts"
 import type { ReadAccessToken } from "./VerifiedAccessToken.ts"
 
@@ -20,6 +21,7 @@ export const sharedClaims = {
   exp: NumericDate,
   nbf: Schema.optionalKey(NumericDate),
   scope: Schema.optionalKey(Schema.String),
+  authorization_details: Schema.optionalKey(Schema.Array(AuthorizationDetail)),
   auth_time: Schema.optionalKey(NumericDate),
   acr: Schema.optionalKey(Schema.String),
   act: Schema.optionalKey(Schema.Json),
@@ -34,6 +36,7 @@ export const factsOf = (issuer: string, claims: typeof Shared.Type): ReadAccessT
   clientId: claims.client_id,
   scope: (claims.scope ?? "").split(" ").filter((value) => value !== ""),
   audience: claims.aud === undefined ? [] : [claims.aud].flat(),
+  authorizationDetails: claims.authorization_details ?? [],
   act: claims.act,
   authTime: claims.auth_time === undefined ? undefined : fromNumericDate(claims.auth_time),
   acr: claims.acr,
