@@ -61,11 +61,14 @@ it.effect("RFC 9068 §4: every claim and header member is held, and each one tha
     const key = yield* aKey()
     const facts = yield* verifyWith(
       [key],
-      yield* key.sign(claimsOf({ act: { sub: "bot" }, auth_time: 0, acr: "gold" }))
+      yield* key.sign(
+        claimsOf({ act: { sub: "bot" }, auth_time: 0, acr: "gold", authorization_details: [{ type: "pay" }] })
+      )
     )
     assert.strictEqual(facts.subject, "alice")
     assert.deepStrictEqual(facts.act, { sub: "bot" })
     assert.strictEqual(facts.acr, "gold")
+    assert.deepStrictEqual(facts.authorizationDetails, [{ type: "pay" }])
     assert.isTrue(DateTime.Equivalence(facts.authTime!, DateTime.makeUnsafe(0)))
 
     const good: ReadonlyArray<readonly [claims: object, header?: object]> = [
@@ -106,6 +109,8 @@ it.effect("RFC 9068 §4: every claim and header member is held, and each one tha
       ["TokenMalformed", { exp: 1e300 }],
       ["TokenMalformed", { exp: -1 }],
       ["TokenMalformed", { scope: ["read"] }],
+      ["TokenMalformed", { authorization_details: [{ amount: 1 }] }],
+      ["TokenMalformed", { authorization_details: "all" }],
       ["TokenNotYetValid", { nbf: skew + 1 }],
       ["SenderConstrained", { cnf: { jkt: "thumbprint" } }],
       ["SenderConstrained", { cnf: { "x5t#S256": "thumbprint" } }],

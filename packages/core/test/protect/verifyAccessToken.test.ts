@@ -48,6 +48,7 @@ layer(services)("verifyAccessToken", (it) => {
           clientId: client.clientId,
           scope: ["read"],
           audience: [identifier],
+          authorizationDetails: [],
           act: undefined,
           acr: undefined,
           cnf: undefined,
