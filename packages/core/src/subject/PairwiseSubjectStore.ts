@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, type Option } from "effect"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 
 /**
