@@ -49,13 +49,24 @@ const isAmbiguous = (text: string): boolean => {
   return false
 }
 
+/** Text that every reader and every database has the same idea of: no NUL, no half of a surrogate pair. */
+const isSoundText = (text: string): boolean => !text.includes("\0") && text.isWellFormed()
+
+/** No number that a double cannot hold exactly, so that none becomes another one, or infinite. */
+const isSound = (value: Schema.Json): boolean => {
+  if (typeof value === "string") return isSoundText(value)
+  if (typeof value === "number") return Math.abs(value) <= Number.MAX_SAFE_INTEGER
+  if (typeof value !== "object" || value === null) return true
+  return Object.entries(value).every(([name, one]) => isSoundText(name) && isSound(one))
+}
+
 /** The object that the bytes spell in UTF-8, or undefined when they spell none, or more than one. */
 export const parseObject = (bytes: Uint8Array): JsonObject | undefined => {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
     const value = JSON.parse(text) as Schema.Json
     if (typeof value !== "object" || value === null || Array.isArray(value) || isAmbiguous(text)) return undefined
-    return value as JsonObject
+    return isSound(value) ? (value as JsonObject) : undefined
   } catch {
     return undefined
   }

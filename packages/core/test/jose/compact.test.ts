@@ -41,14 +41,37 @@ describe("strict JSON", () => {
     assert.isDefined(object(`{"a":${"[".repeat(31)}${"]".repeat(31)}}`))
   })
 
-  it.prop(
-    "whatever JSON.stringify writes of an object is read back",
-    [Schema.Record(Schema.String, Schema.Json)],
-    ([value]) => {
-      const text = JSON.stringify(value)
+  it("RFC 8259 §6, §8.2: numbers that no double holds, NUL and half surrogate pairs are refused", () => {
+    for (const text of [
+      '{"exp":1e400}',
+      '{"exp":-1e400}',
+      '{"exp":9007199254740993}',
+      '{"a":[{"b":123456789012345678901234567890}]}',
+      String.raw`{"a":"\u0000"}`,
+      String.raw`{"\u0000":1}`,
+      String.raw`{"a":["\ud800"]}`,
+      String.raw`{"\udc00":1}`
+    ]) {
+      assert.isUndefined(object(text), text)
+    }
+    for (const text of ['{"exp":9007199254740991}', '{"a":-0.5e-10}', String.raw`{"a":"\ud83d\ude00"}`]) {
       assert.deepStrictEqual(object(text), JSON.parse(text))
     }
-  )
+  })
+
+  const Text = Schema.String.check(Schema.makeFilter((text: string) => text.isWellFormed() && !text.includes("\0")))
+  const Value = Schema.Union([
+    Text,
+    Schema.Int,
+    Schema.Boolean,
+    Schema.Null,
+    Schema.Array(Text),
+    Schema.Record(Text, Text)
+  ])
+  it.prop("whatever JSON.stringify writes of an object is read back", [Schema.Record(Text, Value)], ([value]) => {
+    const text = JSON.stringify(value)
+    assert.deepStrictEqual(object(text), JSON.parse(text))
+  })
 })
 
 describe("strict compact JWTs", () => {

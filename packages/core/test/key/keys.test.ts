@@ -145,6 +145,19 @@ layer(Server.layer())("signing keys", (it) => {
     })
   )
 
+  it.effect("RFC 7515 §5.2: a JWT of which any one character is another, missing or doubled is not ours", () =>
+    Effect.gen(function* () {
+      const jwt = yield* sign({ sub: "jane" })
+      for (let at = 0; at < jwt.length; at++) {
+        const [before, character, after] = [jwt.slice(0, at), jwt[at]!, jwt.slice(at + 1)]
+        const others = ["A", "B", "_", ".", "=", ""].filter((one) => one !== character)
+        for (const changed of [...others, character + character]) {
+          assert.isTrue(Option.isNone(yield* verify(before + changed + after)), `${at} ${changed}`)
+        }
+      }
+    })
+  )
+
   it.effect("RFC 8725 §3.11: one kind of token does not pass for another, nor one issuer's for another's", () =>
     Effect.gen(function* () {
       yield* ensure(other, [algorithm], system)
