@@ -1,9 +1,13 @@
 /** Clients that prove themselves by keys and certificates, against `lockspire dev --seed` as its users have it. */
 import { Certificates } from "@lockspire/core/testing"
 import { Effect } from "effect"
+import type { webcrypto } from "node:crypto"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import { createServer, request } from "node:https"
 import type { AddressInfo } from "node:net"
+import { fileURLToPath } from "node:url"
+import * as openid from "openid-client"
 import { assert, describe, it } from "vitest"
 import { folder, start } from "./lockspire.ts"
 
@@ -137,5 +141,30 @@ describe("lockspire dev", () => {
       publisher.closeAllConnections()
       publisher.close()
     }
+  })
+
+  it("seed.example.json: a machine with a secret, and one with a key of its own", async () => {
+    const root = (file: string) => fileURLToPath(new URL(`../../../${file}`, import.meta.url))
+    const jwk = JSON.parse(readFileSync(root("seed.example.reports-key.json"), "utf8")) as webcrypto.JsonWebKey
+    await using server = await start(["dev", "--memory", "--seed", root("seed.example.json")])
+    const config = await openid.discovery(
+      new URL(server.url),
+      "reports",
+      undefined,
+      openid.PrivateKeyJwt(
+        await crypto.subtle.importKey("jwk", jwk, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"])
+      ),
+      { execute: [openid.allowInsecureRequests] }
+    )
+    const tokens = await openid.clientCredentialsGrant(config, { scope: "notes:read" })
+    assert.strictEqual(tokens.scope, "notes:read")
+    const answer = await fetch(`${server.url}/token`, {
+      method: "POST",
+      headers: {
+        authorization: `Basic ${Buffer.from("nightly:example-secret-of-the-nightly-job-0123456789").toString("base64")}`
+      },
+      body: new URLSearchParams({ grant_type: "client_credentials", scope: "notes:read" })
+    })
+    assert.strictEqual(answer.status, 200)
   })
 })

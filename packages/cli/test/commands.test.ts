@@ -26,7 +26,7 @@ describe("lockspire seed", () => {
   it("check: the example is good", async () => {
     const { code, stdout } = await run(["seed", "check", example])
     assert.strictEqual(code, 0)
-    assert.match(stdout, /is good: 2 accounts, 4 clients, 1 resource\./)
+    assert.match(stdout, /is good: 2 accounts, 6 clients, 1 resource\./)
   })
 
   it("check: one line of path and reason for each problem, exit 1", async () => {
@@ -42,8 +42,8 @@ describe("lockspire seed", () => {
   onDatabase("apply: a second time changes nothing", "template", async (databaseUrl) => {
     const args = ["seed", "apply", example, "--database-url", databaseUrl, "--issuer", "https://login.example.com"]
     const first = await run(args)
-    assert.strictEqual(first.stdout.match(/^created /gm)?.length, 7, first.stderr)
-    assert.strictEqual((await run(args)).stdout, "8 unchanged at https://login.example.com.\n")
+    assert.strictEqual(first.stdout.match(/^created /gm)?.length, 9, first.stderr)
+    assert.strictEqual((await run(args)).stdout, "10 unchanged at https://login.example.com.\n")
   })
 })
 

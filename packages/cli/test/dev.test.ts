@@ -83,7 +83,7 @@ describe("lockspire dev --memory", () => {
     await using server = await start(["dev", "--memory", "--seed", file])
     assert.notInclude(server.output.stdout, "password demo")
     assert.match(server.output.stdout, /warning: clients\[0\].initiate_login_uri/)
-    assert.match(server.output.stdout, /client secret of mine, shown only now: [\w-]{43}\n/)
+    assert.match(server.output.stdout, /client secret of mine, shown only now: [\w-]{64}\n/)
   })
 })
 
