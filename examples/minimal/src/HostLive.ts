@@ -4,10 +4,11 @@ import { Effect, Layer, Option } from "effect"
 import * as Demand from "./Demand.ts"
 import { HostOptions } from "./HostOptions.ts"
 import * as Sessions from "./Sessions.ts"
+import { Validators } from "./Validators.ts"
 
 const pageFor = { login: "/sign-in", none_signed_in: "/sign-in", select_account: "/choose-account" } as const
 
-export const HostLive = Layer.effect(
+const Resolver = Layer.effect(
   HostResolver,
   Effect.gen(function* () {
     const accounts = yield* AccountStore
@@ -59,3 +60,5 @@ export const HostLive = Layer.effect(
     })
   })
 )
+
+export const HostLive = Layer.merge(Resolver, Validators)

@@ -4,6 +4,13 @@ import { checkSeed, line, parseSeed } from "../src/index.ts"
 
 const problemsOf = (json: unknown) => Effect.map(Effect.flip(checkSeed(json)), (invalid) => invalid.problems.map(line))
 const warningsOf = (json: unknown) => Effect.map(checkSeed(json), ({ warnings }) => warnings.map(line))
+const rule = (members: object) => ({
+  name: "rule",
+  clientId: "service",
+  subjectClients: ["web"],
+  targets: ["https://orders.example"],
+  ...members
+})
 const client = (members: object) => ({ clients: [{ client_id: "web", ...members }] })
 
 describe("a seed that cannot be applied names each path and reason", () => {
@@ -124,6 +131,20 @@ describe("a seed that cannot be applied names each path and reason", () => {
     [
       client({ userinfo_encrypted_response_enc: "A256GCM" }),
       "clients[0].userinfo_encrypted_response_enc: needs userinfo_encrypted_response_alg"
+    ],
+    [{ exchangeRules: [rule({ targets: [] })] }, "exchangeRules[0].targets: is empty"],
+    [{ exchangeRules: [rule({ targets: ["orders"] })] }, "exchangeRules[0].targets[0]: is not an absolute URI"],
+    [{ exchangeRules: [rule({ scopes: ["a b"] })] }, "exchangeRules[0].scopes[0]: has characters"],
+    [{ exchangeRules: [rule({}), rule({})] }, "exchangeRules[1].name: is also that of exchangeRules[0]"],
+    [{ exchangeRules: [rule({ delegation: "sometimes" })] }, "exchangeRules[0].delegation:"],
+    [{ trustedIssuers: [{ identifier: "https://idp.example" }] }, "trustedIssuers[0].jwks: or jwksUri has to be"],
+    [
+      { trustedIssuers: [{ identifier: "https://idp.example", jwksUri: "http://idp.example/jwks" }] },
+      "trustedIssuers[0].jwksUri: is no https URL"
+    ],
+    [
+      { trustedIssuers: [{ identifier: "https://idp.example", jwks: { keys: [{ kty: "EC", d: "x" }] } }] },
+      "trustedIssuers[0].jwks.keys[0]: holds a private"
     ],
     [{ policy: { accessTokenLifetime: 1 } }, "policy.accessTokenLifetime:"],
     [{ policy: { acessTokenLifetime: 60 } }, "policy.acessTokenLifetime: is not a member"]

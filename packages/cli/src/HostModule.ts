@@ -28,14 +28,15 @@ export const load = Effect.fnUntraced(function* (file: string) {
 
 /** A layer's type is gone when it runs: whether a resolver comes out of it shows when it is built. */
 const holdsResolver = (file: string, host: Layer.Layer<HostResolver, unknown, Available>): Host =>
-  Layer.effect(
-    HostResolver,
+  Layer.effectContext(
     Effect.gen(function* () {
       const built = yield* Layer.build(host).pipe(
         Effect.mapError((error) => failed(`The Layer of the host module ${file} fails: ${reason(error)}`))
       )
-      return yield* Effect.mapError(Effect.fromOption(Context.getOption(built, HostResolver)), () =>
+      yield* Effect.mapError(Effect.fromOption(Context.getOption(built, HostResolver)), () =>
         failed(`The default export of the host module ${file} is a Layer, but not of HostResolver.`)
       )
+      // All of it: the host's validators come with its resolver.
+      return built
     })
   )

@@ -1,6 +1,7 @@
 /** What a seed file may say: people, clients, resources and policy, in the wire's own names. */
 import { Metadata, Policy, RefreshPolicy } from "@lockspire/core"
 import { Schema } from "effect"
+import { SeedExchangeRule, SeedTrustedIssuer } from "./grants.ts"
 
 const optional = Schema.optionalKey
 const texts = Schema.Array(Schema.NonEmptyString)
@@ -108,6 +109,8 @@ export const Seed = Schema.Struct({
   accounts: optional(Schema.Array(SeedAccount)),
   clients: optional(Schema.Array(SeedClient)),
   resources: optional(Schema.Array(SeedResource)),
+  exchangeRules: optional(Schema.Array(SeedExchangeRule)),
+  trustedIssuers: optional(Schema.Array(SeedTrustedIssuer)),
   policy: optional(Policy.PolicySettings)
 }).annotate({ title: "Lockspire seed" })
 export type Seed = typeof Seed.Type

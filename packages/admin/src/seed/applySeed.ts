@@ -21,6 +21,7 @@ import {
 } from "@lockspire/core"
 import { DateTime, Effect, Equal, Option, type Redacted } from "effect"
 import { clientOf, secretsOf } from "./client.ts"
+import { exchangeRuleChange, type SeedExchangeRule, type SeedTrustedIssuer, trustedIssuerChange } from "./grants.ts"
 import type { Seed, SeedAccount, SeedClient, SeedResource } from "./Seed.ts"
 import { missingKeys } from "./responseFormats.ts"
 import { pathOf, SeedInvalid, type Warning } from "./SeedInvalid.ts"
@@ -28,7 +29,7 @@ import { warningsOf } from "./warnings.ts"
 
 /** One thing that a seed names. */
 export interface Entry {
-  readonly type: "account" | "client" | "resource" | "policy"
+  readonly type: "account" | "client" | "resource" | "exchange_rule" | "trusted_issuer" | "policy"
   readonly id: string
 }
 
@@ -69,6 +70,8 @@ export const applySeed = Effect.fnUntraced(function* (issuer: string, seed: Seed
       together
     )),
     ...(yield* Effect.forEach(seed.accounts ?? [], (account, at) => accountStep(issuer, account, at), together)),
+    ...(yield* Effect.forEach(seed.exchangeRules ?? [], (rule) => exchangeRuleStep(issuer, rule))),
+    ...(yield* Effect.forEach(seed.trustedIssuers ?? [], (trusted) => trustedIssuerStep(issuer, trusted))),
     ...(seed.policy === undefined ? [] : [yield* policyStep(issuer, seed.policy)])
   ]
   const changes = steps.filter((step) => step.actions.length > 0)
@@ -123,6 +126,24 @@ const resourceStep = Effect.fnUntraced(function* (issuer: string, seed: SeedReso
     entry: { type: "resource", id: seed.identifier },
     actions: changeOf(Option.fromUndefinedOr(stored), wanted, "resource.created", "resource.updated"),
     write: resources.put(wanted)
+  } satisfies Step
+})
+
+const exchangeRuleStep = Effect.fnUntraced(function* (issuer: string, seed: SeedExchangeRule) {
+  const { stored, wanted, write } = yield* exchangeRuleChange(issuer, seed)
+  return {
+    entry: { type: "exchange_rule", id: seed.name },
+    actions: changeOf(stored, wanted, "exchange_rule.created", "exchange_rule.updated"),
+    write
+  } satisfies Step
+})
+
+const trustedIssuerStep = Effect.fnUntraced(function* (issuer: string, seed: SeedTrustedIssuer) {
+  const { stored, wanted, write } = yield* trustedIssuerChange(issuer, seed)
+  return {
+    entry: { type: "trusted_issuer", id: seed.identifier },
+    actions: changeOf(stored, wanted, "trusted_issuer.created", "trusted_issuer.updated"),
+    write
   } satisfies Step
 })
 

@@ -8,6 +8,7 @@ import {
   responseTypes,
   signingAlgorithms
 } from "./registered.ts"
+import { exchangeRuleProblems, trustedIssuerProblems } from "./grants.ts"
 import { formatProblems, resourceFormatProblems } from "./responseFormats.ts"
 import { Seed, type SeedAccount, type SeedClient, type SeedResource } from "./Seed.ts"
 import { authenticationProblems } from "./clientAuthentication.ts"
@@ -57,6 +58,10 @@ export const checkSeed = (json: unknown): Effect.Effect<CheckedSeed, SeedInvalid
     ...each("accounts", seed.accounts, accountProblems),
     ...each("clients", seed.clients, clientProblems),
     ...each("resources", seed.resources, resourceProblems),
+    ...each("exchangeRules", seed.exchangeRules, exchangeRuleProblems),
+    ...each("trustedIssuers", seed.trustedIssuers, trustedIssuerProblems),
+    ...repeated("exchangeRules", seed.exchangeRules, "name", (rule) => rule.name),
+    ...repeated("trustedIssuers", seed.trustedIssuers, "identifier", (trusted) => trusted.identifier),
     ...repeated("accounts", seed.accounts, "username", (account) => account.username),
     ...repeated("accounts", seed.accounts, "subject", (account) => account.subject ?? account.username),
     ...repeated("clients", seed.clients, "client_id", (client) => client.client_id),

@@ -1,12 +1,15 @@
 /** A running issuer for tests: real HTTP on a free port, a host that signs in whoever the test says. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import {
+  AssertionSubjects,
   AuthorizationServer,
   type Authentication,
   type Claims,
   Client,
   ClientStore,
   type Egress,
+  type ExchangeRule,
+  ExchangeRuleStore,
   HostResolver,
   type KeyEncryptionKey,
   ManageClients,
@@ -14,7 +17,10 @@ import {
   type Metadata,
   type Policy,
   type Resource,
-  ResourceStore
+  ResourceStore,
+  TokenExchangeValidator,
+  type TrustedIssuer,
+  TrustedIssuerStore
 } from "@lockspire/core"
 import { Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
@@ -45,6 +51,10 @@ export interface TestIssuerOptions {
   readonly alsoIssuers?: (port: number) => ReadonlyArray<string>
   readonly clients?: ReadonlyArray<TestClient>
   readonly resources?: ReadonlyArray<Omit<Resource.Resource, "issuer">>
+  /** What the host allows is what these rules allow. */
+  readonly exchangeRules?: ReadonlyArray<Omit<ExchangeRule.ExchangeRule, "issuer">>
+  /** Their assertions mean the account of the same subject. */
+  readonly trustedIssuers?: ReadonlyArray<Omit<TrustedIssuer.TrustedIssuer, "issuer">>
   readonly policy?: Policy.PolicySettings
   /** The way out to keys that clients publish; none by default. */
   readonly egress?: Layer.Layer<Egress.Egress>
@@ -121,6 +131,10 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
           ),
         mayUse: () => Effect.succeed(true)
       })
+      const Validators = Layer.merge(
+        Layer.succeed(TokenExchangeValidator, { mayExchange: () => Effect.succeed(true) }),
+        Layer.succeed(AssertionSubjects, { subjectOf: ({ sub }) => Effect.succeed(Option.some(sub)) })
+      )
       const SignIn = HttpRouter.add("GET", "/test/sign-in", (request) =>
         Effect.gen(function* () {
           const { acr, subject } = yield* Ref.get(person)
@@ -146,9 +160,13 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
       const Registered = Layer.effectDiscard(
         Effect.gen(function* () {
           const resources = yield* ResourceStore
+          const rules = yield* ExchangeRuleStore
+          const trusted = yield* TrustedIssuerStore
           for (const at of issuers) {
             yield* Effect.forEach(options.clients ?? [], (client) => putClient(client, at))
             yield* Effect.forEach(options.resources ?? [], (resource) => resources.put({ issuer: at, ...resource }))
+            yield* Effect.forEach(options.exchangeRules ?? [], (rule) => rules.put({ issuer: at, ...rule }))
+            yield* Effect.forEach(options.trustedIssuers ?? [], (one) => trusted.put({ issuer: at, ...one }))
           }
         })
       )
@@ -175,7 +193,7 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
         Layer.provideMerge(Self),
         Layer.provideMerge(Registered),
         Layer.provideMerge(Server),
-        Layer.provideMerge(Host),
+        Layer.provideMerge(Layer.merge(Host, Validators)),
         Layer.provideMerge(storage)
       )
     })
