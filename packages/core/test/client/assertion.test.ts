@@ -183,7 +183,7 @@ layer(Server.layer({ crypto: counted }))("client assertions", (it) => {
         [{ exp: now + 601 }, "AssertionLifetimeTooLong"],
         [{ exp: now + 630, iat: undefined }, undefined],
         [{ exp: now + 631, iat: undefined }, "AssertionLifetimeTooLong"],
-        [{ exp: 1e300 }, "AssertionLifetimeTooLong"],
+        [{ exp: 1e15 }, "AssertionLifetimeTooLong"],
         [{ exp: now + 300, iat: now - 301 }, "AssertionLifetimeTooLong"],
         [{ iat: now + 10 }, undefined],
         [{ iat: now + 60, exp: now + 90 }, "AssertionNotYetValid"],
