@@ -8,6 +8,7 @@ import {
   ProtectedResource,
   Refusals,
   type SigningKeys,
+  StorageUnavailable,
   type TokenStore
 } from "@lockspire/core"
 import { Effect, Layer, Redacted, Ref, Schema } from "effect"
@@ -338,6 +339,27 @@ layer(TestIssuer.layer(storages[0][1], options), { timeout: "60 seconds", exclud
           // Another issuer's token is refused before anybody is asked.
           const foreign = yield* Effect.promise(() => api("/raw", bearer(token)))
           assert.strictEqual(foreign.status, 401)
+        }
+      })
+    )
+
+    it.effect("storage that is away is a 503, a defect a 500, and neither lets anybody in", () =>
+      Effect.gen(function* () {
+        const { issuer } = yield* TestIssuer.TestIssuer
+        const rows = [
+          [new StorageUnavailable({ cause: "away" }), 503, "temporarily_unavailable"],
+          [new Error("a secret of ours"), 500, "server_error"]
+        ] as const
+        for (const [defect, status, error] of rows) {
+          const broken = Layer.succeed(AccessTokenReader, { clockSkew: 0, read: () => Effect.die(defect) })
+          const api = yield* apiWith(issuer, opaque, broken)
+          for (const path of ["/raw", "/any"]) {
+            const answer = yield* Effect.promise(() => api(path, bearer("a-token")))
+            assert.strictEqual(answer.status, status)
+            const body = yield* Effect.promise(() => answer.text())
+            assert.strictEqual((JSON.parse(body) as { readonly error: string }).error, error)
+            assert.notInclude(body, "secret")
+          }
         }
       })
     )

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { DateTime, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import * as jose from "jose"
 import { ClientStore } from "../../src/client/ClientStore.ts"
 import { InsufficientUserAuthentication } from "../../src/oauth/OAuthError.ts"
 import { AccessTokenReader, IssuerUnavailable } from "../../src/protect/AccessTokenReader.ts"
@@ -12,9 +13,17 @@ import { TestHost } from "../../src/testing/TestHost.ts"
 import * as Server from "../../src/testing/TestServer.ts"
 import { refuses } from "../support.ts"
 
+const { publicKey } = await jose.generateKeyPair("ECDH-ES", { extractable: true })
+const jwks = { keys: [(await jose.exportJWK(publicKey)) as Readonly<Record<string, string>>] }
 const formats = {
   opaque: aResource({ identifier: "https://opaque.example", scopes: ["read", "write"] }),
-  jwt: aResource({ identifier: "https://jwt.example", scopes: ["read", "write"], accessTokenFormat: "jwt" })
+  jwt: aResource({ identifier: "https://jwt.example", scopes: ["read", "write"], accessTokenFormat: "jwt" }),
+  encrypted: aResource({
+    identifier: "https://encrypted.example",
+    scopes: ["read", "write"],
+    accessTokenFormat: "encrypted",
+    encryption: { alg: "ECDH-ES", enc: "A128GCM", jwks }
+  })
 }
 const services = Layer.provideMerge(
   AccessTokenReader.layerOwn,
@@ -90,6 +99,17 @@ layer(services)("verifyAccessToken", (it) => {
       })
     )
   }
+
+  it.effect("OpenID Connect Core §8: a pseudonym is the subject, and beside the issuer the person is known too", () =>
+    Effect.gen(function* () {
+      const { identifier } = formats.jwt
+      const client = yield* register(aClient({ metadata: { subject_type: "pairwise" } }))
+      const { subject, tokens } = yield* Server.obtainTokens(client, { scope: "openid read", resource: identifier })
+      const token = yield* at(identifier, `Bearer ${tokens.access_token}`)
+      assert.notStrictEqual(token.subject, subject)
+      assert.strictEqual(token.account, subject)
+    })
+  )
 
   it.effect("RFC 6750 §2.1, RFC 9110 §11.1: the header, its scheme in any case, and one b64token", () =>
     Effect.gen(function* () {
