@@ -13,16 +13,16 @@ const IdTokenMembers = Schema.Struct({
   iss: Schema.String,
   sub: Schema.String,
   aud: audience,
-  exp: Schema.Number,
-  iat: Schema.Number
+  exp: Schema.Finite,
+  iat: Schema.Finite
 })
 const AccessTokenMembers = Schema.Struct({
   iss: Schema.String,
   sub: Schema.String,
   aud: audience,
   client_id: Schema.String,
-  exp: Schema.Number,
-  iat: Schema.Number,
+  exp: Schema.Finite,
+  iat: Schema.Finite,
   jti: Schema.String
 })
 

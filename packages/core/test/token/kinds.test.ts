@@ -32,7 +32,7 @@ const verifiers = {
       { authorization: undefined }
     ).pipe(
       Effect.as(true),
-      Effect.catch(() => Effect.succeed(false))
+      Effect.orElseSucceed(() => false)
     )
 }
 type Kind = keyof typeof verifiers
