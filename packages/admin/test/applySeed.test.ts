@@ -12,7 +12,7 @@ import {
   ResourceStore,
   SecretVerifier
 } from "@lockspire/core"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { DateTime, Effect, Layer, Option, Redacted } from "effect"
 import { applySeed, checkSeed, type Entry } from "../src/index.ts"
 
 const issuer = "https://issuer.example"
@@ -227,5 +227,41 @@ describe("applying a seed", () => {
         )
         assert.deepInclude(stored, { signingAlgorithm: "EdDSA", accessTokenLifetime: 60 })
       }).pipe(Effect.provide(live))
+  )
+
+  effect("RFC 6749 §2.3.1: several secrets of a client, so that one can replace another", () =>
+    Effect.gen(function* () {
+      const [old, young] = [`${secret}-old`, `${secret}-young`]
+      const web = (...client_secrets: ReadonlyArray<object>) => ({ clients: [{ client_id: "web", client_secrets }] })
+      yield* apply(web({ client_secret: old }))
+      const first = (yield* clientNamed("web")).secrets[0]!
+      const both = web({ client_secret: old, expires_at: "2030-01-01T00:00:00Z" }, { client_secret: young })
+      assert.deepStrictEqual(ids((yield* apply(both)).updated), ["client web"])
+      assert.deepStrictEqual(ids((yield* apply(both)).unchanged), ["client web"])
+      const { secrets } = yield* clientNamed("web")
+      assert.deepStrictEqual(secrets[0], { ...first, expiresAt: DateTime.makeUnsafe("2030-01-01T00:00:00Z") })
+      assert.isUndefined(secrets[1]!.expiresAt)
+      yield* apply(web({ client_secret: young }))
+      assert.deepStrictEqual((yield* clientNamed("web")).secrets, [secrets[1]!])
+    })
+  )
+
+  effect(
+    "OpenID Connect Core §9: the secret of client_secret_jwt is sealed, and applying it again writes nothing",
+    () =>
+      Effect.gen(function* () {
+        const mac = (more: object) => ({
+          clients: [{ client_id: "mac", token_endpoint_auth_method: "client_secret_jwt", ...more }]
+        })
+        const { generatedSecrets } = yield* apply(mac({}))
+        assert.isAtLeast(Redacted.value(generatedSecrets[0]!.clientSecret).length, 64)
+        assert.deepStrictEqual(ids((yield* apply(mac({}))).unchanged), ["client mac"])
+        yield* apply(mac({ client_secret: secret }))
+        assert.deepStrictEqual(ids((yield* apply(mac({ client_secret: secret }))).unchanged), ["client mac"])
+        const { secrets } = yield* clientNamed("mac")
+        assert.strictEqual(secrets.length, 1)
+        assert.isUndefined(secrets[0]!.hash)
+        assert.isDefined(secrets[0]!.sealed)
+      })
   )
 })

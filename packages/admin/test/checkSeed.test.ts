@@ -85,6 +85,18 @@ describe("a seed that cannot be applied names each path and reason", () => {
       client({ dangerously_allow_endpoint_audience: true }),
       "clients[0].dangerously_allow_endpoint_audience: is only for a client"
     ],
+    [
+      client({
+        client_secret: "x".repeat(32),
+        client_secrets: [{ client_secret: "\u00e9" }]
+      }),
+      "clients[0].client_secrets: stands beside client_secret",
+      "clients[0].client_secrets[0].client_secret: is not made of"
+    ],
+    [
+      client({ client_secrets: [{ client_secret: "x", expires_at: "tomorrow" }] }),
+      "clients[0].client_secrets[0].expires_at:"
+    ],
     [{ resources: [{ identifier: "notes" }] }, "resources[0].identifier: is not an absolute URI"],
     [{ resources: [{ identifier: "https://a.example", accessTokenFormat: "jws" }] }, "resources[0].accessTokenFormat:"],
     [

@@ -30,10 +30,27 @@ export const SeedAccount = Schema.Struct({
 })
 export type SeedAccount = typeof SeedAccount.Type
 
+/** A date and time with a zone, RFC 3339 §5.6. */
+const time = Schema.String.check(
+  Schema.isPattern(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:\d{2})$/)
+)
+
+export const SeedSecret = Schema.Struct({
+  client_secret: Schema.NonEmptyString,
+  not_before: optional(time.annotate({ description: "From when it counts; at once unless given" })),
+  expires_at: optional(time.annotate({ description: "Until when it counts; for ever unless given" }))
+})
+export type SeedSecret = typeof SeedSecret.Type
+
 export const SeedClient = Schema.StructWithRest(
   Schema.Struct({
     client_id: Schema.NonEmptyString,
     client_secret: optional(Schema.NonEmptyString),
+    client_secrets: optional(
+      Schema.Array(SeedSecret).annotate({
+        description: "Several at once, instead of client_secret, so that one can replace another"
+      })
+    ),
     client_name: optional(Schema.String),
     redirect_uris: optional(texts),
     grant_types: optional(texts.annotate({ description: '`["authorization_code"]` unless given' })),

@@ -155,9 +155,6 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
   if (!signingAlgorithms.has(client.id_token_signed_response_alg ?? "RS256")) {
     found.push([["id_token_signed_response_alg"], "is no registered signing algorithm (RFC 7518 §3.1)"])
   }
-  if (client.client_secret !== undefined && !/^[\x20-\x7e]+$/.test(client.client_secret)) {
-    found.push([["client_secret"], "is not made of printable ASCII characters (RFC 6749 §A.2)"])
-  }
   const scope = client.scope?.split(" ").filter((value) => value !== "") ?? []
   if (!scope.every((value) => scopeValue.test(value))) {
     found.push([["scope"], "holds a value with characters that RFC 6749 §3.3 does not allow"])

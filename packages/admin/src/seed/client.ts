@@ -1,8 +1,8 @@
 /** A seed's client as the record that is stored. */
 import { Client, Crypto, ManageClients, Metadata, Sealed, SecretVerifier } from "@lockspire/core"
-import { Effect, Option, Redacted, Schema } from "effect"
+import { DateTime, Effect, Option, Redacted, Schema } from "effect"
 import { answered, secretMethods } from "./registered.ts"
-import { metadataMembers, namedClientMembers, type SeedClient } from "./Seed.ts"
+import { metadataMembers, namedClientMembers, type SeedClient, type SeedSecret } from "./Seed.ts"
 
 type Secrets = Client.Client["secrets"]
 
@@ -51,7 +51,7 @@ const metadataOf = (seed: SeedClient): Client.Client["metadata"] => {
 }
 
 /**
- * The secrets of a client: the given one, as it is stored when that fits; without one the stored ones; and where the
+ * The secrets of a client: the given ones, as they are stored when that fits; without any the stored ones; and where the
  * method needs one and there is none, 384 new random bits.
  */
 export const secretsOf = Effect.fnUntraced(function* (issuer: string, seed: SeedClient, stored: Secrets) {
@@ -68,12 +68,28 @@ export const secretsOf = Effect.fnUntraced(function* (issuer: string, seed: Seed
     const secret = yield* ManageClients.makeSecret(client, Redacted.make(given))
     return { secrets: [secret], generated: undefined }
   }
+  if (seed.client_secrets !== undefined) {
+    const secrets = yield* Effect.forEach(seed.client_secrets, (one) => secretOf(client, one, stored))
+    return { secrets, generated: undefined }
+  }
   const usable = stored.filter((secret) => isSealed(client) === (secret.sealed !== undefined))
   if (!secretMethods.has(client.tokenEndpointAuthMethod)) return { secrets: [], generated: undefined }
   if (usable.length > 0) return { secrets: stored, generated: undefined }
   const generated = yield* ManageClients.generateSecret
   return { secrets: [yield* ManageClients.makeSecret(client, generated)], generated }
 })
+
+/** One of several secrets: as it is stored when it is there, valid as the seed says. */
+const secretOf = Effect.fnUntraced(function* (client: Owner, seed: SeedSecret, stored: Secrets) {
+  const validity = { notBefore: timeOf(seed.not_before), expiresAt: timeOf(seed.expires_at) }
+  for (const secret of stored) {
+    if (yield* isStoredAs(client, seed.client_secret, secret)) return { ...secret, ...validity }
+  }
+  return yield* ManageClients.makeSecret(client, Redacted.make(seed.client_secret), validity)
+})
+
+const timeOf = (text: string | undefined) =>
+  Option.getOrUndefined(Option.flatMap(Option.fromUndefinedOr(text), DateTime.make))
 
 type Owner = Pick<Client.Client, "issuer" | "clientId" | "tokenEndpointAuthMethod">
 

@@ -1,5 +1,6 @@
 /** Whether a seed's client can authenticate by the method it names: RFC 7591 §2, RFC 7523, RFC 8705 §2. */
 import { assertionAlgorithms, Crypto, Jwks, ManageClients, subjectFields } from "@lockspire/core"
+import { DateTime, Option } from "effect"
 import type { SeedClient } from "./Seed.ts"
 
 type Found = readonly [path: ReadonlyArray<PropertyKey>, reason: string]
@@ -50,6 +51,19 @@ const subjectProblems = (client: SeedClient): ReadonlyArray<Found> => {
   ]
 }
 
+/** Every secret that the seed states for the client, with where it stands. */
+export const statedSecrets = (client: SeedClient) => [
+  ...(client.client_secret === undefined
+    ? []
+    : [{ path: ["client_secret"], secret: client.client_secret, not_before: undefined, expires_at: undefined }]),
+  ...(client.client_secrets ?? []).map(({ client_secret, expires_at, not_before }, at) => ({
+    path: ["client_secrets", at, "client_secret"],
+    secret: client_secret,
+    not_before,
+    expires_at
+  }))
+]
+
 export const authenticationProblems = (client: SeedClient, method: string): ReadonlyArray<Found> => {
   const found: Array<Found> = [...keyProblems(client)]
   const hasKeys = stated(client, "jwks") !== undefined || stated(client, "jwks_uri") !== undefined
@@ -66,13 +80,21 @@ export const authenticationProblems = (client: SeedClient, method: string): Read
     found.push([["token_endpoint_auth_method"], "needs jwks or jwks_uri"])
   }
   if (method === "tls_client_auth") found.push(...subjectProblems(client))
-  const secret = client.client_secret
-  if (
-    method === "client_secret_jwt" &&
-    secret !== undefined &&
-    Crypto.encode(secret).length < ManageClients.shortestMacSecret
-  ) {
-    found.push([["client_secret"], "has fewer than 32 octets, too few for a MAC (RFC 7518 §3.2)"])
+  if (client.client_secret !== undefined && client.client_secrets !== undefined) {
+    found.push([["client_secrets"], "stands beside client_secret: only one may"])
+  }
+  for (const { not_before, expires_at, path, secret } of statedSecrets(client)) {
+    if (!/^[\x20-\x7e]+$/.test(secret)) {
+      found.push([path, "is not made of printable ASCII characters (RFC 6749 §A.2)"])
+    }
+    if (method === "client_secret_jwt" && Crypto.encode(secret).length < ManageClients.shortestMacSecret) {
+      found.push([path, "has fewer than 32 octets, too few for a MAC (RFC 7518 §3.2)"])
+    }
+    for (const [name, text] of Object.entries({ not_before, expires_at })) {
+      if (text !== undefined && Option.isNone(DateTime.make(text))) {
+        found.push([[...path.slice(0, -1), name], "is no date and time"])
+      }
+    }
   }
   if (client.dangerously_allow_endpoint_audience === true && !method.endsWith("_jwt")) {
     found.push([["dangerously_allow_endpoint_audience"], "is only for a client that authenticates by an assertion"])

@@ -11,6 +11,7 @@ import {
   secretMethods
 } from "./registered.ts"
 import { formatting, formatWarnings } from "./responseFormats.ts"
+import { statedSecrets } from "./clientAuthentication.ts"
 import { namedClientMembers, type Seed, type SeedClient } from "./Seed.ts"
 import { pathOf, type Warning } from "./SeedInvalid.ts"
 
@@ -69,19 +70,20 @@ const unsupported = (client: SeedClient): ReadonlyArray<Found> => {
 }
 
 const secrets = (client: SeedClient): ReadonlyArray<Found> => {
-  if (client.client_secret === undefined) return []
   const method = client.token_endpoint_auth_method ?? "client_secret_basic"
-  const found: Array<Found> = []
-  if (SecretHash.isShort(client.client_secret)) {
-    found.push([
-      ["client_secret"],
-      "is shorter than 32 characters: it is kept under a slow hash, which makes this client's first request slow"
-    ])
-  }
-  if (!secretMethods.has(method)) {
-    found.push([["client_secret"], `is never asked for: the client authenticates by "${method}"`])
-  }
-  return found
+  return statedSecrets(client).flatMap(({ path, secret }) => {
+    const found: Array<Found> = []
+    if (SecretHash.isShort(secret)) {
+      found.push([
+        path,
+        "is shorter than 32 characters: it is kept under a slow hash, which makes this client's first request slow"
+      ])
+    }
+    if (!secretMethods.has(method)) {
+      found.push([path, `is never asked for: the client authenticates by "${method}"`])
+    }
+    return found
+  })
 }
 
 const risks = (client: SeedClient): ReadonlyArray<Found> => {

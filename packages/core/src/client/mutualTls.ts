@@ -10,6 +10,7 @@ import * as Certificate from "./Certificate.ts"
 import { type Client, textMetadata } from "./Client.ts"
 import { clientKeys } from "./clientKeys.ts"
 import * as DistinguishedName from "./DistinguishedName.ts"
+import type { Jwk } from "./Jwks.ts"
 
 /** The certificate by which the client proved possession of its key in the TLS handshake. */
 export interface ClientCertificate {
@@ -87,17 +88,25 @@ const hasSubject = (certificate: Certificate.Certificate, client: Client): boole
   }
 }
 
-/** RFC 8705 §2.2: whether one of the client's keys comes with exactly this certificate. */
+/** RFC 8705 §2.2: whether one of the keys comes with exactly this certificate. */
+const comesWith = (keys: ReadonlyArray<Jwk>, der: Uint8Array, thumbprint: string): boolean =>
+  keys.some((key) => {
+    const [first] = Array.isArray(key["x5c"]) ? (key["x5c"] as ReadonlyArray<unknown>) : []
+    const bytes = typeof first === "string" ? Result.getOrUndefined(Base64.decode(first)) : undefined
+    return key["x5t#S256"] === thumbprint || (bytes !== undefined && equal(bytes, der))
+  })
+
+/**
+ * Whether the certificate is registered with the client. A certificate that a published set does not have is as new to
+ * us as an unknown `kid`, by whose rule the set is fetched again.
+ */
 const isRegistered = Effect.fnUntraced(function* (der: Uint8Array, client: Client) {
   const thumbprint = Base64Url.encode(yield* Crypto.use((crypto) => crypto.sha256(der)))
-  const keys = yield* Effect.option(clientKeys(client))
-  return Option.exists(keys, (all) =>
-    all.some((key) => {
-      const [first] = Array.isArray(key["x5c"]) ? (key["x5c"] as ReadonlyArray<unknown>) : []
-      const bytes = typeof first === "string" ? Result.getOrUndefined(Base64.decode(first)) : undefined
-      return key["x5t#S256"] === thumbprint || (bytes !== undefined && equal(bytes, der))
-    })
-  )
+  for (const kid of [undefined, thumbprint]) {
+    const keys = yield* Effect.option(clientKeys(client, kid))
+    if (Option.isSome(keys) && comesWith(keys.value, der, thumbprint)) return true
+  }
+  return false
 })
 
 /** Whether the certificate speaks for the client. `method` is the one that the client registered. */

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Ref } from "effect"
 import { TestClock } from "effect/testing"
+import { authenticate } from "../../src/client/authenticate.ts"
 import { RemoteJwks } from "../../src/client/RemoteJwks.ts"
 import { Egress, EgressRefused, type EgressResponse } from "../../src/egress/Egress.ts"
-import { aClient, register } from "../../src/testing/fixtures.ts"
+import { makeCertificate } from "../../src/testing/Certificates.ts"
+import { aClient, form, register } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
 import { refuses } from "../support.ts"
 import { assertionOf, makeKey, present } from "./assertions.ts"
@@ -207,6 +209,32 @@ describe("keys that a client publishes", () => {
           present(yield* assertionOf(client.clientId, old, {}, { kid: "old" })),
           "InvalidClient AssertionKeyUnknown"
         )
+        assert.strictEqual(yield* Ref.get(own.asked), 2)
+      }).pipe(Effect.provide(Server.layer({ egress: own.egress })))
+    })
+  )
+
+  it.effect("RFC 8705 §2.2: a client renews its self-signed certificate by publishing it", () =>
+    Effect.gen(function* () {
+      const own = yield* publisher
+      yield* Effect.gen(function* () {
+        const subject = [["2.5.4.3", "self"]] as const
+        const [old, young] = [yield* makeCertificate({ subject }), yield* makeCertificate({ subject })]
+        const client = yield* register(
+          aClient({ tokenEndpointAuthMethod: "self_signed_tls_client_auth", metadata: { jwks_uri: uri } })
+        )
+        const come = (der: Uint8Array) =>
+          authenticate(form({ client_id: client.clientId }), {
+            authorization: undefined,
+            certificate: { der, isChainTrusted: false }
+          })
+        yield* Ref.set(own.next, answer([old.jwk]))
+        yield* come(old.der)
+        yield* Ref.set(own.next, answer([young.jwk]))
+        yield* refuses(come(young.der), "InvalidClient CertificateNotRegistered")
+        yield* TestClock.adjust("30 seconds")
+        yield* come(young.der)
+        yield* refuses(come(old.der), "InvalidClient CertificateNotRegistered")
         assert.strictEqual(yield* Ref.get(own.asked), 2)
       }).pipe(Effect.provide(Server.layer({ egress: own.egress })))
     })
