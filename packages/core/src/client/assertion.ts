@@ -171,7 +171,11 @@ export const checkAssertion = Effect.fnUntraced(function* (client: Client, asser
   yield* check(
     "rfc7523bis: aud is this issuer",
     yield* isForUs(client, claims["aud"]),
-    () => new InvalidClient({ reason: "AssertionAudienceMismatch", received: JSON.stringify(claims["aud"] ?? null) })
+    () =>
+      new InvalidClient({
+        reason: "AssertionAudienceMismatch",
+        received: JSON.stringify(claims["aud"] ?? null).slice(0, 200)
+      })
   )
   yield* check(
     "RFC 7523 §3: exp is there, and not over",

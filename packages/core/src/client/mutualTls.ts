@@ -60,6 +60,7 @@ const octetsOf = (address: string): Uint8Array | undefined =>
 /** RFC 5321 §2.4: the part before the @ keeps its case. */
 const mailbox = (address: string): string => {
   const at = address.lastIndexOf("@")
+  if (at < 0) return address
   return `${address.slice(0, at)}@${address.slice(at + 1).toLowerCase()}`
 }
 
