@@ -7,6 +7,7 @@ import { assertionAlgorithms } from "../client/assertion.ts"
 import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
 import { CurrentIssuer, type Issuer, url } from "../issuer/Issuer.ts"
+import { TrustedIssuerStore } from "../jwt-bearer/TrustedIssuerStore.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import { claimsOfScope } from "../oauth/Claims.ts"
 import {
@@ -29,6 +30,9 @@ const encryptionOf = (answer: Answer) => ({
   [`${answer}_encryption_enc_values_supported`]: ContentEncryption.literals
 })
 
+/** draft-ietf-oauth-identity-assertion-authz-grant: what says that a resource's server takes identity assertions. */
+const identityAssertionProfile = "urn:ietf:params:oauth:grant-profile:id-jag"
+
 export const metadata = Effect.gen(function* () {
   const issuer = yield* CurrentIssuer
   const keys = yield* SigningKeys
@@ -36,6 +40,8 @@ export const metadata = Effect.gen(function* () {
   const resources = yield* currentResources
   const methods = yield* clientAuthenticationMethods
   const detailTypes = [...(yield* AuthorizationDetailsTypes).keys()]
+  const trusted = yield* (yield* TrustedIssuerStore).list(issuer.identifier)
+  const takesIdentityAssertions = trusted.some((one) => one.identityAssertions)
   return {
     issuer: issuer.identifier,
     authorization_endpoint: url(issuer, "/authorize"),
@@ -48,6 +54,7 @@ export const metadata = Effect.gen(function* () {
     response_types_supported: supportedResponseTypes,
     response_modes_supported: ResponseMode.literals,
     grant_types_supported: supportedGrantTypes,
+    ...(takesIdentityAssertions ? { authorization_grant_profiles_supported: [identityAssertionProfile] } : {}),
     subject_types_supported: ["public", "pairwise"],
     id_token_signing_alg_values_supported: algorithms,
     userinfo_signing_alg_values_supported: algorithms,

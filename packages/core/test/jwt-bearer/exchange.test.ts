@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import * as jose from "jose"
 import { AuditLog } from "../../src/audit/AuditLog.ts"
 import type { Client } from "../../src/client/Client.ts"
+import { metadata } from "../../src/discovery/metadata.ts"
 import { Egress } from "../../src/egress/Egress.ts"
 import { AssertionSubjects, type AssertedSubject } from "../../src/host/AssertionSubjects.ts"
 import { introspect } from "../../src/introspection/introspect.ts"
@@ -367,6 +368,17 @@ layer(Server.layer({ resources: [api, mail] }))("identity assertions (ID-JAG)", 
         present(client, yield* anIdentityAssertion(trusted, client, { claims: elsewhere })),
         "InvalidTarget ResourceUnknown assertion"
       )
+    })
+  )
+
+  it.effect("RFC 8414 §2: discovery says that they are taken as soon as an issuer that makes them is trusted", () =>
+    Effect.gen(function* () {
+      const { trusted } = yield* trusting({ identityAssertions: true })
+      const profiles = ["urn:ietf:params:oauth:grant-profile:id-jag"]
+      assert.deepStrictEqual((yield* metadata).authorization_grant_profiles_supported, profiles)
+      const store = yield* TrustedIssuerStore
+      for (const one of yield* store.list(trusted.issuer)) yield* store.remove(one.issuer, one.identifier)
+      assert.notProperty(yield* metadata, "authorization_grant_profiles_supported")
     })
   )
 

@@ -2,7 +2,6 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import type { Client } from "../../src/client/Client.ts"
-import type { Introspection } from "../../src/introspection/introspect.ts"
 import { isSubset } from "../../src/oauth/Scope.ts"
 import { revoke } from "../../src/revocation/revoke.ts"
 import { aClient, form, register } from "../../src/testing/fixtures.ts"
@@ -39,15 +38,13 @@ const Move = Schema.TaggedUnion({
   Wait: { seconds: Schema.Literals([1, 60, 200]) }
 })
 
-type Active = Extract<Introspection, { readonly active: true }>
-
 const listed = (value: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   value === undefined ? [] : typeof value === "string" ? [value] : value
 const scopeOf = (state: { readonly scope?: string }) => state.scope?.split(" ") ?? []
 
 const activeState = Effect.fnUntraced(function* (token: string) {
   const state = yield* stateOf(token)
-  return state.active ? (state as Active & { readonly act?: Schema.Json }) : undefined
+  return state.active ? state : undefined
 })
 
 /** A web client with three services behind it, each allowed to exchange what the others hand on, within its own rule. */

@@ -85,7 +85,13 @@ layer(Server.layer())("the token endpoint", (it) => {
         "redirect_uri",
         "code_verifier",
         "refresh_token",
-        "scope"
+        "scope",
+        "assertion",
+        "subject_token",
+        "subject_token_type",
+        "actor_token",
+        "actor_token_type",
+        "requested_token_type"
       ]) {
         for (const values of [
           ["a", "a"],

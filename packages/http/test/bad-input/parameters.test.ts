@@ -101,7 +101,13 @@ suite("parameters", (test) => {
       "redirect_uri",
       "code_verifier",
       "refresh_token",
-      "scope"
+      "scope",
+      "assertion",
+      "subject_token",
+      "subject_token_type",
+      "actor_token",
+      "actor_token_type",
+      "requested_token_type"
     ]) {
       for (const second of ["same", ""]) {
         const body = new URLSearchParams({ grant_type: "authorization_code", client_id: "public", code: "x" })
