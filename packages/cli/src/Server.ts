@@ -1,7 +1,7 @@
 /** The parts put together: storage outermost, then the server's services, then the routes, then the socket. */
 import { AuthorizationServer, type Egress, type HostResolver, Issuer, type MemoryStorage } from "@lockspire/core"
 import { ProtocolRoutes } from "@lockspire/http"
-import { ClientCertificates, NodeCrypto, NodeEgress } from "@lockspire/http/node"
+import { NodeCrypto, NodeEgress } from "@lockspire/http/node"
 import { Effect, Layer, Option, type Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
@@ -48,12 +48,10 @@ export const egress = (allowHosts: ReadonlyArray<string>) =>
 export const serve = <E, R, E2, R2>(
   routes: Layer.Layer<never, E, R>,
   host: Layer.Layer<HostResolver, E2, R2>,
-  listen: Listener.Options
+  listen: Listener.Options,
+  certificates: Layer.Layer<never>
 ) =>
   HttpRouter.serve(Layer.provide(Layer.merge(ProtocolRoutes.layer, routes), host), {
     disableLogger: true,
     disableListenLog: true
-  }).pipe(
-    Layer.provide(listen.tls === undefined ? Layer.empty : ClientCertificates.layerSocket()),
-    Layer.provide(Listener.layer(listen))
-  )
+  }).pipe(Layer.provide(certificates), Layer.provide(Listener.layer(listen)))

@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import * as openid from "openid-client"
 import { assert, describe, it } from "vitest"
-import { folder, start } from "./lockspire.ts"
+import { folder, run, start } from "./lockspire.ts"
 
 const make = (options: Certificates.Options) => Effect.runPromise(Certificates.makeCertificate(options))
 const cn = (name: string): Certificates.Subject => [["2.5.4.3", name]]
@@ -141,6 +141,38 @@ describe("lockspire dev", () => {
       publisher.closeAllConnections()
       publisher.close()
     }
+  })
+
+  it("RFC 9440 §4: a certificate in a header counts from the proxy that the operator names, and else not", async () => {
+    using directory = folder()
+    const selfSigned = await make({ subject: cn("self") })
+    const seed = directory.file("seed.json", {
+      resources,
+      clients: [
+        {
+          client_id: "self",
+          token_endpoint_auth_method: "self_signed_tls_client_auth",
+          jwks: { keys: [selfSigned.jwk] },
+          ...machine
+        }
+      ]
+    })
+    const statusBehind = async (proxy: string) => {
+      const flags = ["--client-cert-header", "Client-Cert", "--trusted-proxy", proxy]
+      await using server = await start(["dev", "--memory", "--seed", seed, ...flags])
+      const answer = await fetch(`${server.url}/token`, {
+        method: "POST",
+        headers: { "client-cert": `:${Buffer.from(selfSigned.der).toString("base64")}:` },
+        body: new URLSearchParams({ grant_type: "client_credentials", client_id: "self", scope: "read" })
+      })
+      return answer.status
+    }
+    assert.strictEqual(await statusBehind("127.0.0.0/8"), 200)
+    assert.strictEqual(await statusBehind("192.0.2.1"), 401)
+    const half = await run(["dev", "--memory", "--trusted-proxy", "127.0.0.1"])
+    assert.deepStrictEqual([half.code, half.stderr], [1, "--client-cert-header and --trusted-proxy go together.\n"])
+    const wrong = await run(["dev", "--memory", "--client-cert-header", "X", "--trusted-proxy", "proxy.example"])
+    assert.match(wrong.stderr, /--trusted-proxy is an IP address/)
   })
 
   it("seed.example.json: a machine with a secret, and one with a key of its own", async () => {

@@ -7,6 +7,7 @@ import { NodeCrypto } from "@lockspire/http/node"
 import { Console, Effect, Layer, Option, type Redacted } from "effect"
 import { Command } from "effect/cli"
 import * as DataDirectory from "../DataDirectory.ts"
+import * as ClientCertificates from "../ClientCertificates.ts"
 import * as Database from "../Database.ts"
 import * as Demo from "../demo.ts"
 import * as flags from "../flags.ts"
@@ -26,6 +27,7 @@ const config = {
   tlsCert: flags.tlsCert,
   tlsKey: flags.tlsKey,
   tlsClientCa: flags.tlsClientCa,
+  ...ClientCertificates.config,
   egressAllow: flags.egressAllow
 }
 
@@ -69,6 +71,7 @@ const seeded = Effect.fnUntraced(function* (issuer: string, demo: Seed, own: See
 
 const run = Effect.fnUntraced(function* (input: Config) {
   const tls = yield* Listener.readTls(input)
+  const certificates = yield* ClientCertificates.layerOf(input, tls)
   const port = yield* Listener.resolvePort(input.port)
   const identifier = Option.getOrElse(input.issuer, () => `${tls === undefined ? "http" : "https"}://localhost:${port}`)
   yield* Server.checkIssuer(identifier)
@@ -94,7 +97,7 @@ const run = Effect.fnUntraced(function* (input: Config) {
     yield* DataDirectory.rememberIssuer(input.dataDir, identifier)
   }
   yield* Layer.build(
-    Server.serve(routes(identifier, demoUrl, apiSecret), HostLive, { host: input.host, port, tls }).pipe(
+    Server.serve(routes(identifier, demoUrl, apiSecret), HostLive, { host: input.host, port, tls }, certificates).pipe(
       Layer.provide(Layer.succeedContext(services))
     )
   )

@@ -4,6 +4,7 @@ import { HostLive, HostOptions, HostRoutes, defaults as hostDefaults } from "@lo
 import { Console, Effect, Layer, Option } from "effect"
 import { Command } from "effect/cli"
 import { type CommandFailed, failed } from "../CommandFailed.ts"
+import * as ClientCertificates from "../ClientCertificates.ts"
 import * as Database from "../Database.ts"
 import * as flags from "../flags.ts"
 import * as HostModule from "../HostModule.ts"
@@ -22,6 +23,7 @@ const config = {
   tlsCert: flags.tlsCert,
   tlsKey: flags.tlsKey,
   tlsClientCa: flags.tlsClientCa,
+  ...ClientCertificates.config,
   egressAllow: flags.egressAllow
 }
 
@@ -66,16 +68,18 @@ const run = Effect.fnUntraced(function* (input: Config) {
   const previous = yield* collect(KeyEncryptionKeys.previous)
   const issuers = yield* collect(issuerCheck(input.issuer))
   const tls = yield* collect(Listener.readTls(input))
+  const certificates = yield* collect(ClientCertificates.layerOf(input, tls))
   const host = yield* collect(hostOf(input))
   const database = yield* collect(databaseCheck(input))
-  if (!key || !previous || !issuers || !host || !database || reasons.length > 0) return yield* failed(...reasons)
+  if (!key || !previous || !issuers || !host || !database || !certificates || reasons.length > 0)
+    return yield* failed(...reasons)
 
   const port = yield* Listener.resolvePort(input.port)
   const egress = yield* Server.egress(input.egressAllow)
   const services = yield* Layer.build(Server.services(Database.storage(database), issuers, key, previous, egress))
   yield* Effect.forEach(issuers, KeyEncryptionKeys.mustOpen).pipe(Effect.provideContext(services))
   yield* Layer.build(
-    Server.serve(host.routes, host.resolver, { host: input.host, port, tls }).pipe(
+    Server.serve(host.routes, host.resolver, { host: input.host, port, tls }, certificates).pipe(
       Layer.provide(Layer.succeedContext(services))
     )
   )
