@@ -30,7 +30,9 @@ const line = (cells: ReadonlyArray<Cell>, cell: Cell): ReadonlyArray<string> => 
   }
   const storage = cell.contender.endsWith("-postgres") ? "postgres" : "memory"
   const isLockspire = cell.contender.startsWith("lockspire")
-  const peer = isLockspire ? against(`node-oidc-provider-${storage}`) : undefined
+  const peerName = `node-oidc-provider-${storage}`
+  const peer = isLockspire ? against(peerName) : undefined
+  const peerCell = isLockspire ? find(cells, cell.workload, peerName) : undefined
   const ceiling = cell.contender.startsWith("bare") ? undefined : against(ceilingOf(cell.workload, cell.contender))
   return [
     cell.contender,
@@ -40,6 +42,7 @@ const line = (cells: ReadonlyArray<Cell>, cell: Cell): ReadonlyArray<string> => 
     number(cell.serverCpuMicros),
     percent(cell.loadShare),
     peer === undefined ? "" : ratio(peer),
+    peerCell?.correct ? ratio(peerCell.serverCpuMicros / cell.serverCpuMicros) : "",
     ceiling === undefined ? "" : `${percent(ceiling)} of ${ceilingOf(cell.workload, cell.contender)}`
   ]
 }
@@ -49,7 +52,7 @@ const section = (cells: ReadonlyArray<Cell>, workload: { readonly name: string; 
   if (found.length === 0) return ""
   const missing = [...contenders.map(({ name }) => name), ...absent.map(({ name }) => name)]
     .filter((name) => !name.startsWith("bare") && find(found, workload.name, name) === undefined)
-    .map((name) => [name, "", "", "", "", "", "", ""])
+    .map((name) => [name, "", "", "", "", "", "", "", ""])
   const head = [
     "contender",
     "per second",
@@ -58,6 +61,7 @@ const section = (cells: ReadonlyArray<Cell>, workload: { readonly name: string; 
     "server CPU µs",
     "load",
     "× node-oidc-provider",
+    "by CPU",
     "of the ceiling"
   ]
   return `## ${workload.title}\n\n${table(head, [...found.map((cell) => line(cells, cell)), ...missing])}\n`
@@ -108,7 +112,8 @@ export const toMarkdown = (results: Results): string => {
     `Written by \`npm run bench\` on ${date}: ${rounds} rounds of ${seconds} s, contenders in turn, medians. ${where}`,
     "Every answer was checked; a wrong one voids the row. Every PostgreSQL row commits durably. A cell stays empty where",
     "a contender does not offer the work or was not run. *Server CPU* is what the server process itself spent on one",
-    "piece of work, *load* the share of its core that the generator used: near 100 % it limits what is shown.",
+    "piece of work, *by CPU* the ratio of that, which other users of the machine disturb least, and *load* the share of its",
+    "core that the generator used: near 100 % it limits what is shown.",
     "",
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.os}; database on ${machine.databaseDisk}. ` +
       Object.entries(versions)
