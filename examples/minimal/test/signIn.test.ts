@@ -125,7 +125,7 @@ layer(TestHost.layer(), { excludeTestServices: true })("signing in at the exampl
         ["csrf="],
         [`csrf=${foreign}`],
         [`csrf=${own}`, { origin: "https://evil.example" }],
-        [`csrf=${own}`, { origin: "null" }],
+        [`csrf=${own}`, { origin: "null", "sec-fetch-site": "cross-site" }],
         [`csrf=${own}`, { "sec-fetch-site": "cross-site" }]
       ]
       for (const [body, headers] of attempts) {

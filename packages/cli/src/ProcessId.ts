@@ -31,7 +31,9 @@ export const isRunning = ({ pid, startedAt }: ProcessId): boolean => {
 const startOf = (pid: number): string => {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8")
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? ""
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    // A zombie is a process only to whoever has yet to collect it.
+    return /[ZX]/.test(fields[0] ?? "") ? "ended" : (fields[19] ?? "")
   } catch {
     return ""
   }

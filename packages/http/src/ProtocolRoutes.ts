@@ -12,7 +12,7 @@ import * as Browser from "./server/browser.ts"
 import * as Clients from "./server/clients.ts"
 import * as Documents from "./server/documents.ts"
 import * as Resources from "./server/resources.ts"
-import { allowedAt, endpoints, pathnameOf } from "./wire/endpoints.ts"
+import { allowedAt, endpoints, isSpelledAs, pathnameOf } from "./wire/endpoints.ts"
 import { preflight } from "./wire/response.ts"
 
 /** Runs routes below a prefix; fresh, so that the same routes can stand below several. */
@@ -30,13 +30,20 @@ const mountAt =
           )
         )
 
-const preflights = HttpRouter.use(
-  Effect.fnUntraced(function* (router) {
-    for (const { crossOrigin, methods } of endpoints) {
-      if (crossOrigin !== undefined) yield* router.add("OPTIONS", crossOrigin, preflight(methods))
-    }
-  })
-)
+const notFound = HttpServerResponse.empty({ status: 404 })
+
+const preflights = (path: string) =>
+  HttpRouter.use(
+    Effect.fnUntraced(function* (router) {
+      for (const { crossOrigin, methods } of endpoints) {
+        if (crossOrigin === undefined) continue
+        const allowed = preflight(methods)
+        yield* router.add("OPTIONS", crossOrigin, (request) =>
+          Effect.succeed(isSpelledAs(path, pathnameOf(request)) ? allowed : notFound)
+        )
+      }
+    })
+  )
 
 /** RFC 9110 §15.5.6: a path of ours asked with a method it does not have is 405, where the router knows only 404. */
 const methodNotAllowed = (paths: ReadonlyArray<string>) =>
@@ -70,7 +77,7 @@ export const layer = Layer.unwrap(
             Layer.mergeAll(Browser.layer(path), Clients.layer(path), Resources.layer(path), Documents.layer(path))
           )
         ),
-        preflights
+        preflights(path)
       ).pipe(mountAt(path), Layer.merge(Documents.layerRoot(path)))
     const [first, ...rest] = paths.map(below)
     const all = rest.reduce((merged, next) => Layer.merge(merged, next), first!)

@@ -73,10 +73,41 @@ export const requested = (
 export const acceptedValues = (claim: IndividualClaim | undefined): ReadonlyArray<Schema.Json> | undefined =>
   claim?.values ?? (claim?.value === undefined ? undefined : [claim.value])
 
-/** Every claim name that a request names, for the consent memory. */
-export const namesOf = (request: ClaimsRequest | undefined): ReadonlyArray<string> => [
-  ...new Set([...Object.keys(request?.userinfo ?? {}), ...Object.keys(request?.id_token ?? {})])
-]
+/**
+ * The protocol's own words: what they say in a token of ours is never the host's to say, and asking for them asks for
+ * nothing about the person (OpenID Connect Core §2, RFC 7519 §4.1, RFC 7800 §3.1, RFC 8417 §2.2, RFC 8693 §4).
+ */
+const protocolClaims: ReadonlySet<string> = new Set([
+  "iss",
+  "sub",
+  "aud",
+  "exp",
+  "nbf",
+  "iat",
+  "jti",
+  "auth_time",
+  "nonce",
+  "acr",
+  "amr",
+  "azp",
+  "at_hash",
+  "c_hash",
+  "s_hash",
+  "sid",
+  "cnf",
+  "events",
+  "client_id",
+  "scope",
+  "act"
+])
+
+/** Every claim about the person that a request names, in either place. */
+export const namesOf = (request: ClaimsRequest | undefined): ReadonlyArray<string> =>
+  namesIn({ ...request?.userinfo, ...request?.id_token })
+
+/** The claims about the person that are named in one place. */
+export const namesIn = (claims: Readonly<Record<string, IndividualClaim>> | undefined): ReadonlyArray<string> =>
+  Object.keys(claims ?? {}).filter((name) => !protocolClaims.has(name))
 
 /** The claims among `known` that the names ask for. */
 export const select = (known: Claims, names: Iterable<string>): Claims =>

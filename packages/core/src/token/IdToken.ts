@@ -5,29 +5,12 @@ import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import type { Policy } from "../issuer/Policy.ts"
 import { halfHash } from "../jose/Jwt.ts"
-import { select } from "../oauth/Claims.ts"
+import { namesIn, select } from "../oauth/Claims.ts"
 import type { Live } from "./Grant.ts"
 import { idTokenLifetime } from "./Lifetime.ts"
 import { encryptFor, signFor } from "./SecuredResponse.ts"
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
-
-/** Never from the host: they are the protocol's to say. */
-const reserved = new Set([
-  "iss",
-  "sub",
-  "aud",
-  "exp",
-  "iat",
-  "auth_time",
-  "nonce",
-  "acr",
-  "amr",
-  "azp",
-  "at_hash",
-  "c_hash",
-  "sid"
-])
 
 /**
  * Signed with the client's registered algorithm, and encrypted where it registered that. `azp` is left out, since the audience is the client alone; claims of
@@ -45,7 +28,7 @@ export const issue = Effect.fnUntraced(function* (options: {
   const { client, grant } = options
   const host = yield* HostResolver
   const issuer = (yield* CurrentIssuer).identifier
-  const names = Object.keys(grant.claims?.id_token ?? {}).filter((name) => !reserved.has(name))
+  const names = namesIn(grant.claims?.id_token)
   const known =
     names.length === 0
       ? {}

@@ -5,7 +5,7 @@ import { check, checking } from "../audit/Refusal.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
-import { type Claims, claimsOfScope, select } from "../oauth/Claims.ts"
+import { type Claims, claimsOfScope, namesIn, select } from "../oauth/Claims.ts"
 import { InsufficientScope, InvalidRequest, InvalidToken, TokenMissing } from "../oauth/OAuthError.ts"
 import { optional, type Parameters } from "../oauth/Parameters.ts"
 import { encryptedResponse, encryptFor, signedResponseAlg, signFor } from "../token/SecuredResponse.ts"
@@ -70,7 +70,7 @@ const look = Effect.fnUntraced(function* (authorization: string | undefined, for
   )
 
   const grant = found!.grant!
-  const names = Object.keys(grant.claims?.userinfo ?? {})
+  const names = namesIn(grant.claims?.userinfo)
   const wanted = [...token.scope.flatMap((scope) => claimsOfScope[scope] ?? []), ...names]
   const known = Option.getOrUndefined(
     yield* host.claims({ subject: grant.subject, scope: token.scope, names, locales: grant.claimsLocales })

@@ -18,7 +18,7 @@ const Payments = Layer.succeed(
           Effect.succeed(
             typeof detail["amount"] === "string" ? Option.some({ ...detail, reference: "r-1" }) : Option.none()
           ),
-        describe: (detail: AuthorizationDetail) => [`Pay ${String(detail["amount"])}`]
+        describe: (detail: AuthorizationDetail) => [`Pay ${JSON.stringify(detail["amount"])}`]
       }
     ]
   ])
@@ -86,7 +86,7 @@ layer(Layer.provideMerge(TestServer.layer({ resources: [api] }), Payments), { ti
         const request = yield* TestServer.authorizationRequest(client, asking(payment("10 EUR")))
         const shown = yield* TestServer.followed(browser, yield* TestServer.authorize(browser, request))
         assert.deepStrictEqual(shown._tag === "ShowConsent" && shown.view.details, [
-          { type: "payment", lines: ["Pay 10 EUR"] }
+          { type: "payment", lines: [`Pay "10 EUR"`] }
         ])
         const tokens = yield* TestServer.exchangeCode(client, yield* TestServer.obtainCode(browser, request))
         assert.deepStrictEqual(tokens.authorization_details, [enriched("10 EUR")])

@@ -185,29 +185,29 @@ describe("cookies and origins", () => {
     })
   )
 
-  it.effect(
-    "a foreign Origin or Sec-Fetch-Site is refused, an absent one is not, null only where the browser vouches",
-    () =>
-      Effect.gen(function* () {
-        const issuer = yield* Issuer.make("https://as.example/path")
-        const rows: ReadonlyArray<readonly [headers: Record<string, string>, expected: boolean]> = [
-          [{}, true],
-          [{ origin: "https://as.example" }, true],
-          [{ origin: "https://as.example", "sec-fetch-site": "same-origin" }, true],
-          [{ origin: "null", "sec-fetch-site": "same-origin" }, true],
-          [{ origin: "null" }, false],
-          [{ origin: "null", "sec-fetch-site": "same-site" }, false],
-          [{ origin: "null", "sec-fetch-site": "cross-site" }, false],
-          [{ origin: "https://as.example", "sec-fetch-site": "cross-site" }, false],
-          [{ origin: "https://as.example.evil.example" }, false],
-          [{ origin: "http://as.example" }, false],
-          [{ origin: "https://as.example:8443" }, false],
-          [{ "sec-fetch-site": "cross-site" }, false]
-        ]
-        for (const [headers, expected] of rows) {
-          assert.strictEqual(Pages.isSameOrigin(headers, issuer), expected, JSON.stringify(headers))
-        }
-      })
+  it.effect("a foreign Origin or Sec-Fetch-Site is refused; an absent one is not, nor the null of our own pages", () =>
+    Effect.gen(function* () {
+      const issuer = yield* Issuer.make("https://as.example/path")
+      const rows: ReadonlyArray<readonly [headers: Record<string, string>, expected: boolean]> = [
+        [{}, true],
+        [{ origin: "https://as.example" }, true],
+        [{ origin: "https://as.example", "sec-fetch-site": "same-origin" }, true],
+        [{ origin: "null", "sec-fetch-site": "same-origin" }, true],
+        [{ origin: "null" }, true],
+        [{ "sec-fetch-site": "none" }, true],
+        [{ "sec-fetch-site": "same-site" }, false],
+        [{ origin: "null", "sec-fetch-site": "same-site" }, false],
+        [{ origin: "null", "sec-fetch-site": "cross-site" }, false],
+        [{ origin: "https://as.example", "sec-fetch-site": "cross-site" }, false],
+        [{ origin: "https://as.example.evil.example" }, false],
+        [{ origin: "http://as.example" }, false],
+        [{ origin: "https://as.example:8443" }, false],
+        [{ "sec-fetch-site": "cross-site" }, false]
+      ]
+      for (const [headers, expected] of rows) {
+        assert.strictEqual(Pages.isSameOrigin(headers, issuer), expected, JSON.stringify(headers))
+      }
+    })
   )
 })
 

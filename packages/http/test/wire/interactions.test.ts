@@ -68,7 +68,8 @@ suite("interactions", (test) => {
 
   const foreign: ReadonlyArray<Record<string, string>> = [
     { origin: "https://evil.example" },
-    { origin: "null" },
+    { origin: "null", "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-site" },
     { "sec-fetch-site": "cross-site" },
     { origin: "https://evil.example", "sec-fetch-site": "same-origin" }
   ]
