@@ -4,45 +4,37 @@ import { Pool } from "pg"
 /** `from` and `to` count tokens; rows of an earlier call are not written again. */
 type Fill = (pool: Pool, issuer: string, from: number, to: number) => Promise<void>
 
-const lockspire: Fill = async (pool, issuer, from, to) => {
-  const run = (name: string, text: string, rows: readonly [number, number]) =>
-    pool.query({ name, text, values: [issuer, ...rows] })
-  const share = (part: number) => [(from / 10) * part + 1, (to / 10) * part] as const
-  await run(
-    "grants",
-    `INSERT INTO grants (issuer, grant_id, client_id, subject, sid, scope, resources, claims_locales, auth_time, amr,
-       created_at, expires_at)
-     SELECT $1::text, 'filled-' || n, 'benchmark', 'person-' || n, 'sid-' || n, '{openid,profile,email,offline_access}',
-       '{}', '{}', now(), '{pwd}', now(), now() + interval '90 days'
-     FROM generate_series($2::int, $3::int) n`,
-    share(1)
-  )
-  await run(
-    "access",
-    `INSERT INTO access_tokens (issuer, token_hash, grant_id, client_id, scope, audience, issued_at, expires_at)
-     SELECT $1::text, translate(encode(sha256(('access' || n)::bytea), 'base64'), '+/=', '-_'),
-       'filled-' || (n % ($3::int / 5) + 1), 'benchmark', '{openid,profile,email}', '{}', now(), now() + interval '1 day'
-     FROM generate_series($2::int, $3::int) n`,
-    share(5)
-  )
-  await run(
-    "refresh",
-    `INSERT INTO refresh_tokens (issuer, token_hash, grant_id, client_id, scope, issued_at, expires_at)
-     SELECT $1::text, translate(encode(sha256(('refresh' || n)::bytea), 'base64'), '+/=', '-_'),
-       'filled-' || n, 'benchmark', '{openid,profile,email}', now(), now() + interval '14 days'
-     FROM generate_series($2::int, $3::int) n`,
-    share(1)
-  )
-  await run(
-    "rotated",
-    `INSERT INTO refresh_tokens (issuer, token_hash, grant_id, client_id, scope, issued_at, expires_at, rotated_at,
-       replay_until, request_hash)
-     SELECT $1::text, translate(encode(sha256(('rotated' || n)::bytea), 'base64'), '+/=', '-_'),
-       'filled-' || (n % ($3::int / 4) + 1), 'benchmark', '{openid,profile,email}', now(), now() + interval '14 days',
-       now(), now(), 'request'
-     FROM generate_series($2::int, $3::int) n`,
-    share(4)
-  )
+/** A hash as the columns hold them, of a text made from the row number. */
+const hash = (prefix: string) => `translate(encode(sha256(('${prefix}' || n)::bytea), 'base64'), '+/=', '-_')`
+
+/** Rows like one that the run left behind, but for what is told here: whatever columns there are, they are filled. */
+const lockspire: Fill = async (pool, _issuer, from, to) => {
+  const copy = async (table: string, where: string, part: number, other: Readonly<Record<string, string>>) => {
+    const members = Object.entries(other).flatMap(([column, value]) => [`'${column}'`, value])
+    await pool.query({
+      name: `${table} ${where}`,
+      text: `
+        WITH one AS (SELECT whole FROM ${table} whole WHERE ${where} LIMIT 1)
+        INSERT INTO ${table}
+        SELECT filled.*
+        FROM one, generate_series($1::int, $2::int) n,
+          jsonb_populate_record(one.whole, jsonb_build_object(${members.join(", ")})) filled`,
+      values: [(from / 10) * part + 1, (to / 10) * part]
+    })
+  }
+  const later = "now() + interval '1 day'"
+  await copy("grants", "revoked_at IS NULL", 1, { grant_id: "'filled-' || n", subject: "'person-' || n" })
+  await copy("access_tokens", "revoked_at IS NULL AND grant_id IS NOT NULL", 5, {
+    token_hash: hash("access"),
+    grant_id: `'filled-' || (n % ${to / 10} + 1)`,
+    expires_at: later
+  })
+  await copy("refresh_tokens", "rotated_at IS NULL", 1, { token_hash: hash("refresh"), grant_id: "'filled-' || n" })
+  await copy("refresh_tokens", "rotated_at IS NOT NULL", 4, {
+    token_hash: hash("rotated"),
+    grant_id: `'filled-' || (n % ${to / 10} + 1)`,
+    sealed_response: "NULL::text"
+  })
   await pool.query("VACUUM ANALYZE")
 }
 
