@@ -5,6 +5,7 @@ import { Cause, Console, Effect, Exit, Layer, Logger, Result } from "effect"
 import { type CliError, Command } from "effect/cli"
 import { createRequire } from "node:module"
 import type { CommandFailed } from "./CommandFailed.ts"
+import { lifetimes } from "./commands/client/lifetimes.ts"
 import { dev } from "./commands/dev.ts"
 import { generate } from "./commands/key/generate.ts"
 import { list } from "./commands/key/list.ts"
@@ -22,6 +23,10 @@ const key = Command.make("key").pipe(
   Command.withDescription("The keys that sign tokens, and the key that encrypts them"),
   Command.withSubcommands([list, generate, rotate, retire, rewrap])
 )
+const client = Command.make("client").pipe(
+  Command.withDescription("What is in force for a client"),
+  Command.withSubcommands([lifetimes])
+)
 const seed = Command.make("seed").pipe(
   Command.withDescription("Accounts, clients, resources and policy from a file"),
   Command.withSubcommands([check, apply])
@@ -29,7 +34,7 @@ const seed = Command.make("seed").pipe(
 
 const lockspire = Command.make("lockspire").pipe(
   Command.withDescription("An OAuth 2.0 and OpenID Connect provider"),
-  Command.withSubcommands([dev, serve, migrate, key, seed])
+  Command.withSubcommands([dev, serve, migrate, key, client, seed])
 )
 
 /** Standard output is for what a command answers; everything else goes to standard error. */
