@@ -30,8 +30,13 @@ it("PostgreSQL lost under load: 503 with Retry-After and no other fault; back, a
   try {
     await using _ = await start(
       [
-        ...["dev", "--database-url", databaseUrl, "--port", String(port)],
-        ...["--seed", directory.file("seed.json", { clients: [seedClient()] })]
+        "dev",
+        "--database-url",
+        databaseUrl,
+        "--port",
+        String(port),
+        "--seed",
+        directory.file("seed.json", { clients: [seedClient()] })
       ],
       { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey() }
     )
@@ -61,10 +66,10 @@ it("PostgreSQL lost under load: 503 with Retry-After and no other fault; back, a
       return answer
     }
 
-    let isLoaded = true
+    const load = { isOn: true }
     const load = Promise.all(
       Array.from({ length: 18 }, async (_, worker) => {
-        for (let i = worker; isLoaded; i++) await timed(requests[i % requests.length]!)
+        for (let i = worker; load.isOn; i++) await timed(requests[i % requests.length]!)
       })
     )
     const beenAnswered = async (count: number) => {
@@ -74,7 +79,7 @@ it("PostgreSQL lost under load: 503 with Retry-After and no other fault; back, a
     await beenAnswered(100)
     await postgres.stop()
     await beenAnswered(200)
-    isLoaded = false
+    load.isOn = false
     await load
 
     const down = await Promise.all([
