@@ -66,10 +66,10 @@ it("PostgreSQL lost under load: 503 with Retry-After and no other fault; back, a
       return answer
     }
 
-    const load = { isOn: true }
+    const traffic = { isOn: true }
     const load = Promise.all(
       Array.from({ length: 18 }, async (_, worker) => {
-        for (let i = worker; load.isOn; i++) await timed(requests[i % requests.length]!)
+        for (let i = worker; traffic.isOn; i++) await timed(requests[i % requests.length]!)
       })
     )
     const beenAnswered = async (count: number) => {
@@ -79,7 +79,7 @@ it("PostgreSQL lost under load: 503 with Retry-After and no other fault; back, a
     await beenAnswered(100)
     await postgres.stop()
     await beenAnswered(200)
-    load.isOn = false
+    traffic.isOn = false
     await load
 
     const down = await Promise.all([
