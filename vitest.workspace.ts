@@ -47,6 +47,8 @@ export default defineConfig({
     // Loading Effect is most of a small test file's time: workers keep it. Tests hold their
     // state in layers, not in modules.
     isolate: false,
+    // Much of a test is waiting for a process, a browser or a database.
+    maxWorkers: 3,
     reporters: process.env.CI
       ? ["default", ["junit", { outputFile: "coverage/junit.xml" }], summary]
       : ["default", summary],

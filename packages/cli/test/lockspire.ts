@@ -9,8 +9,17 @@ const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
 type Env = Readonly<Record<string, string>>
 
+/** Every process compiles the same modules: the first one keeps what it made for the others. */
+const compileCache = fileURLToPath(new URL("../node_modules/.cache/compiled", import.meta.url))
+
 /** Only what is given here: a developer's own LOCKSPIRE_ variables must not decide a test. */
-const environment = (env: Env): Env => ({ PATH: process.env.PATH ?? "", HOME: os.tmpdir(), NO_COLOR: "1", ...env })
+const environment = (env: Env): Env => ({
+  PATH: process.env.PATH ?? "",
+  HOME: os.tmpdir(),
+  NO_COLOR: "1",
+  NODE_COMPILE_CACHE: compileCache,
+  ...env
+})
 
 export interface Ended {
   readonly code: number | null
