@@ -4,6 +4,7 @@ import { Effect, Layer, Option } from "effect"
 import * as Demand from "./Demand.ts"
 import { HostOptions } from "./HostOptions.ts"
 import * as Sessions from "./Sessions.ts"
+import { Details } from "./Details.ts"
 import { Validators } from "./Validators.ts"
 
 const pageFor = { login: "/sign-in", none_signed_in: "/sign-in", select_account: "/choose-account" } as const
@@ -61,4 +62,4 @@ const Resolver = Layer.effect(
   })
 )
 
-export const HostLive = Layer.merge(Resolver, Validators)
+export const HostLive = Layer.mergeAll(Resolver, Validators, Details)

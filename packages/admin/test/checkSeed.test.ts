@@ -52,6 +52,10 @@ describe("a seed that cannot be applied names each path and reason", () => {
       "clients[0].refresh_token_rotation: is only for"
     ],
     [client({ refresh_token_rotation: "sometimes" }), "clients[0].refresh_token_rotation:"],
+    [
+      client({ token_endpoint_auth_method: "none", grant_types: ["client_credentials"] }),
+      "clients[0].grant_types: has client_credentials"
+    ],
     [client({ subject_type: "private" }), "clients[0].subject_type: is neither"],
     [client({ sector_identifier_uri: "http://a.example/" }), "clients[0].sector_identifier_uri: is not an https URL"],
     [

@@ -165,6 +165,9 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
       found.push([[member], "is only for a client that authenticates itself"])
     }
   }
+  if (client.grant_types?.includes("client_credentials") && method === "none") {
+    found.push([["grant_types"], "has client_credentials, only for a client that authenticates itself (RFC 6749 §4.4)"])
+  }
   if (client.refresh_token_rotation === "never" && method === "none") {
     found.push([["refresh_token_rotation"], "is only for a client that authenticates itself (RFC 9700 §2.2.2)"])
   }

@@ -133,6 +133,9 @@ const targetSentences: Partial<Record<OAuthError.InvalidTarget["reason"], string
 export const toWire = (error: OAuthError.OAuthError): Row => {
   const row: Row = rows[error._tag]
   if (error._tag === "InvalidTarget") return { ...row, description: targetSentences[error.reason] ?? row.description }
+  if (error._tag === "UnauthorizedClient" && error.reason === "ClientUnknown") {
+    return { ...row, description: "The client is not registered here, or it is disabled." }
+  }
   if (error._tag !== "InvalidRequest") return row
   const about = error.parameter === undefined ? undefined : parameterSentences[error.reason]?.(error.parameter)
   return {
