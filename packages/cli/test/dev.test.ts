@@ -65,6 +65,12 @@ describe("lockspire dev --memory", () => {
     )
   })
 
+  it("--memory beside --database-url is a contradiction, exit 1", async () => {
+    const { code, stderr } = await run(["dev", "--memory", "--database-url", "postgres://a:b@127.0.0.1:1/x"])
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /^--memory and --database-url exclude one another/)
+  })
+
   it("a bad seed names path and reason, and nothing starts", async () => {
     using directory = folder()
     const file = directory.file("seed.json", { clients: [{ client_id: "x", redirect_uris: ["http://x.example/"] }] })

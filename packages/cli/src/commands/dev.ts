@@ -6,6 +6,7 @@ import { RelyingParty } from "@lockspire/example-relying-party"
 import { NodeCrypto } from "@lockspire/http/node"
 import { Console, Effect, Layer, Option, type Redacted } from "effect"
 import { Command } from "effect/cli"
+import { failed } from "../CommandFailed.ts"
 import * as DataDirectory from "../DataDirectory.ts"
 import * as ClientCertificates from "../ClientCertificates.ts"
 import * as Database from "../Database.ts"
@@ -70,6 +71,9 @@ const seeded = Effect.fnUntraced(function* (issuer: string, demo: Seed, own: See
 }, Effect.mapError(SeedFile.invalid))
 
 const run = Effect.fnUntraced(function* (input: Config) {
+  if (input.memory && Option.isSome(input.databaseUrl)) {
+    return yield* failed("--memory and --database-url exclude one another: one keeps nothing, the other everything.")
+  }
   const tls = yield* Listener.readTls(input)
   const certificates = yield* ClientCertificates.layerOf(input, tls)
   const port = yield* Listener.resolvePort(input.port)
