@@ -12,6 +12,7 @@ import { defaultAlgorithms, ensure } from "./key/manage.ts"
 import * as Rotation from "./key/rotation.ts"
 import { SigningKeys } from "./key/SigningKeys.ts"
 import type { SigningAlgorithm } from "./oauth/Metadata.ts"
+import { Nonces } from "./proof/Nonces.ts"
 import { Resources } from "./resource/Resources.ts"
 import * as Prune from "./retention/prune.ts"
 import { KeyEncryptionKey } from "./storage/Sealed.ts"
@@ -66,6 +67,7 @@ export const layer = (options: Options) => {
     SecretVerifier.layer,
     Resources.layer,
     Policies.layer(options.policy),
+    Nonces.layer,
     RemoteJwks.layer.pipe(Layer.provideMerge(options.egress ?? Egress.layerNone))
   )
   return background.pipe(

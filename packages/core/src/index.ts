@@ -1,6 +1,7 @@
 /** The public surface: ports by their name, other modules as namespaces, in the order of the rooms. */
 export * as AuthorizationDetails from "./oauth/AuthorizationDetails.ts"
 export * as Claims from "./oauth/Claims.ts"
+export * as Confirmation from "./oauth/Confirmation.ts"
 export * as Metadata from "./oauth/Metadata.ts"
 export * as OAuthError from "./oauth/OAuthError.ts"
 export * as Parameters from "./oauth/Parameters.ts"
@@ -34,6 +35,9 @@ export * as Refusal from "./audit/Refusal.ts"
 export { RecordedRefusals, type Refusal as RefusalRecord, Refusals } from "./audit/Refusals.ts"
 export * as Issuer from "./issuer/Issuer.ts"
 export * as Policy from "./issuer/Policy.ts"
+export * as Profile from "./profile/inForce.ts"
+export * as ProfileAssessment from "./profile/assess.ts"
+export * as ProfileRule from "./profile/Rule.ts"
 export * as SigningKey from "./key/SigningKey.ts"
 export { ReplayStore } from "./replay/ReplayStore.ts"
 export * as ManageKeys from "./key/manage.ts"
@@ -52,6 +56,11 @@ export { RemoteJwks, type RemoteJwksUnavailable } from "./client/RemoteJwks.ts"
 export { clientKeys } from "./client/clientKeys.ts"
 export { assertionAlgorithms } from "./client/assertion.ts"
 export { type ClientCertificate, MutualTls, type MutualTlsOptions, subjectFields } from "./client/mutualTls.ts"
+export { AnswerNonce } from "./proof/AnswerNonce.ts"
+export * as DpopProof from "./proof/dpop.ts"
+export { Nonces } from "./proof/Nonces.ts"
+export * as ResourceRequest from "./proof/resourceRequest.ts"
+export * as Sender from "./proof/sender.ts"
 export { PairwiseSubjectStore } from "./subject/PairwiseSubjectStore.ts"
 export * as SubjectType from "./subject/subjectFor.ts"
 export * as Grant from "./token/Grant.ts"
@@ -109,8 +118,11 @@ export type {
   InsufficientScope,
   InsufficientUserAuthentication,
   InvalidClient,
+  InvalidDpopProof,
   InvalidGrant,
   InvalidRequest,
+  InvalidRequestObject,
+  InvalidRequestUri,
   InvalidScope,
   InvalidTarget,
   InvalidToken,
@@ -122,7 +134,8 @@ export type {
   UnauthorizedClient,
   UnmetAuthenticationRequirements,
   UnsupportedGrantType,
-  UnsupportedResponseType
+  UnsupportedResponseType,
+  UseDpopNonce
 } from "./oauth/OAuthError.ts"
 export type { PageRefusal, RedirectRefusal } from "./authorization-request/validate.ts"
 export type { Ports as StoragePorts } from "./MemoryStorage.ts"

@@ -189,7 +189,7 @@ suite("mutual TLS at an alias", aliased, (test) => {
   })
 
   test("RFC 8705 §5: nothing but the aliased endpoints is there", async (issuer) => {
-    for (const path of ["/authorize", "/userinfo", "/jwks", "/.well-known/openid-configuration"]) {
+    for (const path of ["/authorize", "/jwks", "/.well-known/openid-configuration"]) {
       const answer = await fetchWith()(`${aliasOf(issuer)}${path}`, {
         method: "GET",
         headers: {},

@@ -11,6 +11,7 @@ interface Row {
   readonly redirect_uri_sent: boolean
   readonly code_challenge: string | null
   readonly nonce: string | null
+  readonly dpop_jkt: string | null
   readonly expires_at: Date
   readonly redeemed_at: Date | null
 }
@@ -25,6 +26,7 @@ const fromRow = (row: Row): AuthorizationCode.AuthorizationCode => {
     redirectUriSent: row.redirect_uri_sent,
     codeChallenge: orUndefined(row.code_challenge),
     nonce: orUndefined(row.nonce),
+    dpopJkt: orUndefined(row.dpop_jkt),
     expiresAt: fromDate(row.expires_at)
   }
   return row.redeemed_at === null
@@ -47,6 +49,7 @@ export const layer = Layer.effect(
             redirect_uri_sent: code.redirectUriSent,
             code_challenge: code.codeChallenge,
             nonce: code.nonce,
+            dpop_jkt: code.dpopJkt,
             expires_at: toDate(code.expiresAt)
           })}`
         ),

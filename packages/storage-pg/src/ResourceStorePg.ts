@@ -1,4 +1,4 @@
-import { type Resource, ResourceStore } from "@lockspire/core"
+import { type Policy, type Resource, ResourceStore } from "@lockspire/core"
 import { Effect, Layer } from "effect"
 import { all, client, done, toJson } from "./statement.ts"
 
@@ -10,6 +10,7 @@ interface Row {
   readonly signing_algorithm: Exclude<Resource.Resource["signingAlgorithm"], undefined> | null
   readonly access_token_lifetime: number | null
   readonly encryption: Resource.AccessTokenEncryption | null
+  readonly dpop: Policy.DpopUse | null
   readonly introspection_clients: ReadonlyArray<string>
 }
 
@@ -21,6 +22,7 @@ const fromRow = (row: Row): Resource.Resource => ({
   ...(row.signing_algorithm === null ? {} : { signingAlgorithm: row.signing_algorithm }),
   ...(row.access_token_lifetime === null ? {} : { accessTokenLifetime: row.access_token_lifetime }),
   ...(row.encryption === null ? {} : { encryption: row.encryption }),
+  ...(row.dpop === null ? {} : { dpop: row.dpop }),
   introspectionClients: row.introspection_clients
 })
 
@@ -40,12 +42,14 @@ export const layer = Layer.effect(
             signing_algorithm: resource.signingAlgorithm ?? null,
             access_token_lifetime: resource.accessTokenLifetime ?? null,
             encryption: toJson(resource.encryption),
+            dpop: resource.dpop ?? null,
             introspection_clients: resource.introspectionClients
           })}
           ON CONFLICT (issuer, identifier) DO UPDATE SET
             scopes = excluded.scopes, access_token_format = excluded.access_token_format,
             signing_algorithm = excluded.signing_algorithm,
             access_token_lifetime = excluded.access_token_lifetime, encryption = excluded.encryption,
+            dpop = excluded.dpop,
             introspection_clients = excluded.introspection_clients`)
     })
   )

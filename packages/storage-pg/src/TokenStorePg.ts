@@ -20,13 +20,14 @@ import {
 } from "./tokenRows.ts"
 
 const refreshColumns = `
-  grants.*, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.issued_at,
+  grants.*, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.confirmation, tokens.issued_at,
   tokens.expires_at AS token_expires_at, tokens.rotated_at, tokens.replay_until, tokens.request_hash,
   tokens.replays, tokens.sealed_response`
 
 const accessColumns = `
   grants.*, tokens.issuer AS token_issuer, tokens.grant_id AS token_grant_id, tokens.subject AS token_subject,
-  tokens.actor, tokens.authorization_details AS token_authorization_details, tokens.token_hash, tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.audience,
+  tokens.actor, tokens.authorization_details AS token_authorization_details, tokens.token_hash,
+  tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.audience, tokens.confirmation,
   tokens.issued_at, tokens.expires_at AS token_expires_at, tokens.revoked_at AS token_revoked_at,
   coalesce(clients.disabled, true) AS client_disabled`
 
@@ -36,7 +37,7 @@ export const layer = Layer.effect(
     const refresh = sql.literal(refreshColumns)
     const access = sql.literal(accessColumns)
     const accessInsert = sql.literal(
-      "issuer, grant_id, token_hash, client_id, subject, actor, authorization_details, scope, audience, issued_at, expires_at"
+      "issuer, grant_id, token_hash, client_id, subject, actor, authorization_details, scope, audience, confirmation, issued_at, expires_at"
     )
 
     // The token first and its grant only if the token is still live: whoever loses holds no lock on the grant, and can
@@ -91,7 +92,7 @@ export const layer = Layer.effect(
         const values = sql`
           ${token.tokenHash}, ${token.clientId}, ${token.subject}, ${toJson(token.actor)}::json,
           ${fromDetails(token.authorizationDetails)}::json, ${token.scope}::text[],
-          ${token.audience}::text[], ${toDate(token.issuedAt)}::timestamptz, ${toDate(token.expiresAt)}::timestamptz`
+          ${token.audience}::text[], ${toJson(token.confirmation)}::jsonb, ${toDate(token.issuedAt)}::timestamptz, ${toDate(token.expiresAt)}::timestamptz`
         return wrote(
           grantId === undefined
             ? sql`INSERT INTO access_tokens (${accessInsert}) VALUES (${issuer}, NULL, ${values}) RETURNING 1`
@@ -126,8 +127,8 @@ export const layer = Layer.effect(
       insertRefreshToken: (token) =>
         wrote(sql`
           INSERT INTO refresh_tokens
-            (issuer, grant_id, token_hash, client_id, scope, issued_at, expires_at)
-          SELECT issuer, grant_id, ${token.tokenHash}, ${token.clientId}, ${token.scope},
+            (issuer, grant_id, token_hash, client_id, scope, confirmation, issued_at, expires_at)
+          SELECT issuer, grant_id, ${token.tokenHash}, ${token.clientId}, ${token.scope}, ${toJson(token.confirmation)}::jsonb,
             ${toDate(token.issuedAt)}, ${toDate(token.expiresAt)}
           FROM grants WHERE issuer = ${token.issuer} AND grant_id = ${token.grantId} AND revoked_at IS NULL
           FOR SHARE

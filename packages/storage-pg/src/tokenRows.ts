@@ -1,5 +1,5 @@
 /** Grants and tokens as rows, and back. */
-import { AuthorizationDetails, Claims, type Grant, type Token } from "@lockspire/core"
+import { AuthorizationDetails, Claims, Confirmation, type Grant, type Token } from "@lockspire/core"
 import { Schema } from "effect"
 import { fromDate, orUndefined, toDate } from "./statement.ts"
 
@@ -89,6 +89,7 @@ interface JoinedTokenRow extends GrantRow {
   readonly token_scope: ReadonlyArray<string>
   readonly issued_at: Date
   readonly token_expires_at: Date
+  readonly confirmation: unknown
 }
 
 /** The grant's columns are null for a token that has none. */
@@ -111,12 +112,15 @@ export interface RefreshTokenRow extends JoinedTokenRow {
   readonly sealed_response: Uint8Array | null
 }
 
+const decodeConfirmation = Schema.decodeUnknownSync(Confirmation.Confirmation)
+
 const toToken = (row: JoinedTokenRow) => ({
   issuer: row.issuer,
   tokenHash: row.token_hash,
   grantId: row.grant_id,
   clientId: row.token_client_id,
   scope: row.token_scope,
+  confirmation: row.confirmation === null ? undefined : decodeConfirmation(row.confirmation),
   issuedAt: fromDate(row.issued_at),
   expiresAt: fromDate(row.token_expires_at)
 })

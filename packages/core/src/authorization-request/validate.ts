@@ -187,7 +187,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
     yield* check(
       "OpenID Connect Core §6.1: no request object",
       every(parameters, "request").length === 0,
-      () => new RequestNotSupported({ reason: "RequestObjectSent" })
+      () => new RequestNotSupported({ reason: "RequestObjectUnsigned" })
     )
     yield* check(
       "OpenID Connect Core §6.2: no request_uri",

@@ -12,6 +12,8 @@ const binding = {
   redirectUriSent: Schema.Boolean,
   codeChallenge: Schema.UndefinedOr(Schema.String),
   nonce: Schema.UndefinedOr(Schema.String),
+  /** RFC 9449 §10: the thumbprint of the key that has to sign the proof of the code's exchange. */
+  dpopJkt: Schema.UndefinedOr(Schema.String),
   expiresAt: Schema.DateTimeUtc
 }
 

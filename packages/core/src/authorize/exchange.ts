@@ -13,6 +13,7 @@ import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { InvalidGrant } from "../oauth/OAuthError.ts"
 import { optional, type Parameters, required } from "../oauth/Parameters.ts"
 import { isCodeVerifier } from "../oauth/Pkce.ts"
+import { bindingOf, keepsTo, refreshBindingOf, type Sender } from "../proof/sender.ts"
 import { requestedResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { prepare } from "../token/issue.ts"
@@ -28,7 +29,11 @@ const verifierMatches = Effect.fnUntraced(function* (code: AuthorizationCode, ve
   return equal(encode(yield* hashToken(verifier)), encode(code.codeChallenge))
 })
 
-export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters) {
+export const exchange = Effect.fnUntraced(function* (
+  client: AuthenticatedClient,
+  parameters: Parameters,
+  sender: Sender
+) {
   const codes = yield* AuthorizationCodeStore
   const tokens = yield* TokenStore
   const audit = yield* AuditLog
@@ -100,6 +105,8 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     () =>
       new InvalidGrant({ reason: code.codeChallenge === undefined ? "CodeVerifierUnexpected" : "CodeVerifierMismatch" })
   )
+  yield* keepsTo(code.dpopJkt === undefined ? undefined : { jkt: code.dpopJkt }, sender)
+  const confirmation = yield* bindingOf(sender)
 
   const grant = Option.getOrUndefined(yield* tokens.findGrant(issuer, code.grantId))
   if (grant?._tag !== "Live") {
@@ -121,6 +128,8 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     audience: requested.length > 0 ? requested : grant.resources,
     authorizationDetails,
     nonce: code.nonce,
+    confirmation,
+    refreshConfirmation: refreshBindingOf(client, sender.rules, confirmation),
     refreshScope: grant.scope
   })
   const outcome = yield* transaction.within(

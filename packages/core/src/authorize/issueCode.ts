@@ -72,6 +72,7 @@ export const prepareCode = Effect.fnUntraced(function* (
     redirectUriSent: request.redirectUriSent,
     codeChallenge: request.codeChallenge,
     nonce: request.nonce,
+    dpopJkt: request.dpopJkt,
     expiresAt: DateTime.add(now, { seconds: policy.authorizationCodeLifetime })
   }
   const event = eventsBy(issuer, now, subjectActor(authentication.subject))

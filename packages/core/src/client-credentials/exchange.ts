@@ -5,13 +5,14 @@ import type { AuthenticatedClient } from "../client/authenticate.ts"
 import { isConfidential } from "../client/Client.ts"
 import { UnauthorizedClient } from "../oauth/OAuthError.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
+import { bindingOf, type Sender } from "../proof/sender.ts"
 import { currentResources, requestedResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { prepareAccessToken } from "../token/accessToken.ts"
 import { accessTokenResponse, storeAccessToken } from "../token/store.ts"
 import { unattendedScope } from "./unattendedScope.ts"
 
-const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters) {
+const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters, sender: Sender) {
   const transaction = yield* Transaction
   const resources = yield* currentResources
   yield* check(
@@ -32,7 +33,8 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
     grant: undefined,
     actor: undefined,
     scope,
-    audience
+    audience,
+    confirmation: yield* bindingOf(sender)
   })
   yield* transaction.within(storeAccessToken(prepared))
   // RFC 6749 §4.4.3: no refresh token; the client can authenticate again at any time.

@@ -13,6 +13,8 @@ export interface PresentedCredentials {
   readonly authorization: string | undefined
   /** The certificate of the connection, if the client showed one. Undefined where nobody looks for it. */
   readonly certificate?: ClientCertificate | undefined
+  /** The `DPoP` header, RFC 9449 §4.1, if there is one; two of them, joined, are none. */
+  readonly dpop?: string | undefined
 }
 
 /**

@@ -6,6 +6,7 @@ import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer, url } from "../issuer/Issuer.ts"
 import { decode } from "../jose/Compact.ts"
 import { InvalidClient } from "../oauth/OAuthError.ts"
+import { demanding, excluding, hold, type Rules } from "../profile/Rule.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
 import { open } from "../storage/Sealed.ts"
 import { type Client, type ClientSecret, isLiveSecret, sealContext, textMetadata } from "./Client.ts"
@@ -131,13 +132,15 @@ export const verifySignature = Effect.fnUntraced(function* (
 })
 
 /** The audience is the issuer alone; what else a client's own exemption allows, as one value or several. */
-const isForUs = Effect.fnUntraced(function* (client: Client, audience: Schema.Json | undefined) {
+const isForUs = Effect.fnUntraced(function* (client: Client, audience: Schema.Json | undefined, rules: Rules) {
   const issuer = yield* CurrentIssuer
   if (audience === issuer.identifier) return true
-  if (!client.dangerouslyAllowEndpointAudience) return false
+  const isExempt = client.dangerouslyAllowEndpointAudience && demanding(rules, "issuerAudience") === undefined
+  if (!isExempt) return false
   const ours = new Set<Schema.Json>([
     issuer.identifier,
     url(issuer, "/token"),
+    url(issuer, "/par"),
     url(issuer, "/revoke"),
     url(issuer, "/introspect")
   ])
@@ -152,13 +155,23 @@ const seconds = (value: Schema.Json | undefined): number | undefined =>
   typeof value === "number" && Number.isFinite(value) ? value : undefined
 
 /** The claims of a verified assertion, RFC 7523 §3 in its order; a failure burns nothing. */
-export const checkAssertion = Effect.fnUntraced(function* (client: Client, assertion: Assertion, verdict: Verdict) {
+export const checkAssertion = Effect.fnUntraced(function* (
+  client: Client,
+  assertion: Assertion,
+  verdict: Verdict,
+  rules: Rules
+) {
   const { algorithm, claims } = assertion
   const registered = textMetadata(client, "token_endpoint_auth_signing_alg")
   yield* check(
     "RFC 7591 §2: the algorithm that the client registered",
     registered === undefined || registered === algorithm,
     () => new InvalidClient({ reason: "AssertionAlgorithmNotAllowed", expected: registered ?? "", received: algorithm })
+  )
+  yield* hold(
+    excluding(rules, "signingAlgorithms", algorithm),
+    false,
+    () => new InvalidClient({ reason: "AssertionAlgorithmNotAllowed", received: algorithm })
   )
   const rule = "RFC 7523 §3: the signature is the client's"
   if (verdict._tag === "NotSigned") return yield* refuse(rule, new InvalidClient({ reason: verdict.reason }))
@@ -170,7 +183,7 @@ export const checkAssertion = Effect.fnUntraced(function* (client: Client, asser
   const jti = text(claims["jti"])
   yield* check(
     "rfc7523bis: aud is this issuer",
-    yield* isForUs(client, claims["aud"]),
+    yield* isForUs(client, claims["aud"], rules),
     () =>
       new InvalidClient({
         reason: "AssertionAudienceMismatch",

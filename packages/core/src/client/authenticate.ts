@@ -4,6 +4,8 @@ import { check } from "../audit/Refusal.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { InvalidClient } from "../oauth/OAuthError.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
+import { rulesFor } from "../profile/inForce.ts"
+import { excluding, hold } from "../profile/Rule.ts"
 import { checkAssertion, useOnce, verifyMac, verifySignature } from "./assertion.ts"
 import type { Client, ClientSecret } from "./Client.ts"
 import { ClientStore } from "./ClientStore.ts"
@@ -39,6 +41,12 @@ const checkClient = Effect.fnUntraced(function* (presented: Presented, client: C
   )
   yield* check("the client is enabled", !client!.disabled, () => new InvalidClient({ reason: "ClientDisabled" }))
   const method = methodOf(presented, client!)
+  const rules = yield* rulesFor(client!)
+  yield* hold(
+    excluding(rules, "clientAuthentication", method),
+    false,
+    () => new InvalidClient({ reason: "MethodNotAllowed", received: method })
+  )
   yield* check(
     "RFC 6749 §2.3: the registered method",
     client!.tokenEndpointAuthMethod === method,
@@ -76,7 +84,7 @@ export const authenticate = Effect.fnUntraced(function* (parameters: Parameters,
       const mac = isMac ? yield* verifyMac(found, assertion) : undefined
       const client = yield* checkClient(presented, found)
       const verdict = mac ?? (yield* verifySignature(client, assertion))
-      const { jti, until } = yield* checkAssertion(client, assertion, verdict)
+      const { jti, until } = yield* checkAssertion(client, assertion, verdict, yield* rulesFor(client))
       yield* useOnce(client, jti, until)
       if (verdict._tag === "Signed" && verdict.secret !== undefined) yield* noteUse(client, verdict.secret)
       return client as AuthenticatedClient

@@ -7,6 +7,7 @@ import { ClientStore } from "../client/ClientStore.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
+import { type Confirmation, tokenTypeOf } from "../oauth/Confirmation.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
 import { type Parameters, required } from "../oauth/Parameters.ts"
 import * as Scope from "../oauth/Scope.ts"
@@ -25,7 +26,7 @@ export type Introspection =
       readonly sub: string
       readonly scope?: string
       readonly aud?: string | ReadonlyArray<string>
-      readonly token_type?: "Bearer"
+      readonly token_type?: "Bearer" | "DPoP"
       readonly iat: number
       readonly exp: number
       /** RFC 9470 §6.2: how and when the person authenticated, so that the resource can ask for more. */
@@ -33,6 +34,8 @@ export type Introspection =
       readonly acr?: string
       /** RFC 8693 §4.1. */
       readonly act?: Schema.Json
+      /** RFC 9449 §6.2, RFC 8705 §3.2. */
+      readonly cnf?: Confirmation
       /** RFC 9396 §9.2. */
       readonly authorization_details?: ReadonlyArray<AuthorizationDetail>
     }
@@ -90,12 +93,13 @@ const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: P
       sub: token.subject,
       ...scopeMember(token.scope),
       ...(only === undefined ? {} : { aud: more.length === 0 ? only : token.audience }),
-      token_type: "Bearer",
+      token_type: tokenTypeOf(token.confirmation),
       iat: seconds(token.issuedAt),
       exp: seconds(token.expiresAt),
       ...(grant === undefined ? {} : { auth_time: seconds(grant.authTime) }),
       ...(grant?.acr === undefined ? {} : { acr: grant.acr }),
       ...(token.actor === undefined ? {} : { act: token.actor }),
+      ...(token.confirmation === undefined ? {} : { cnf: token.confirmation }),
       ...(token.authorizationDetails.length === 0 ? {} : { authorization_details: token.authorizationDetails })
     })
   }
@@ -113,6 +117,7 @@ const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: P
     client_id: token.clientId,
     sub: grant.sub,
     ...scopeMember(token.scope),
+    ...(token.confirmation === undefined ? {} : { cnf: token.confirmation }),
     iat: seconds(token.issuedAt),
     exp: seconds(token.expiresAt)
   })

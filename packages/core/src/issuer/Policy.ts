@@ -16,6 +16,22 @@ export const longestTokenLifetime = day
 export const rotations = ["always", "public_only", "never"] as const
 export type Rotation = (typeof rotations)[number]
 
+/** Sets of rules that an issuer or a client can be held to; the room `profile` says what each demands. */
+export const securityProfiles = ["none", "mcp", "fapi_2_0_security", "fapi_2_0_message_signing"] as const
+export const SecurityProfile = Schema.Literals(securityProfiles)
+export type SecurityProfile = typeof SecurityProfile.Type
+
+/** FAPI 2.0 Message Signing §5: what is signed; each part can be chosen alone. */
+export const MessageSigning = Schema.Array(Schema.Literals(["requests", "responses", "introspection"]))
+export type MessageSigning = typeof MessageSigning.Type
+
+/** Strictest first: `opportunistic` keeps a grant to the key that was used for it first, `required` takes no other token. */
+export const DpopUse = Schema.Literals(["required", "opportunistic", "optional"])
+export type DpopUse = typeof DpopUse.Type
+
+/** Strictest first. */
+const Demand = Schema.Literals(["required", "optional"])
+
 /** What may be set, per issuer. An absent member keeps the default. */
 export const PolicySettings = Schema.Struct({
   /** RFC 6749 §4.1.2 recommends ten minutes at most; FAPI 2.0 and this server sixty seconds. */
@@ -44,10 +60,28 @@ export const PolicySettings = Schema.Struct({
   /** How long a remembered consent lasts; a consent is never older than this. */
   consentLifetime: Schema.optionalKey(seconds(60, 4000 * day)),
   /** How long a key signs before the next one takes over. */
-  signingKeyLifetime: Schema.optionalKey(seconds(3600, 4000 * day))
+  signingKeyLifetime: Schema.optionalKey(seconds(3600, 4000 * day)),
+  /** The rules that every client is held to. */
+  securityProfile: Schema.optionalKey(SecurityProfile),
+  /** What `fapi_2_0_message_signing` signs; everything unless given. */
+  messageSigning: Schema.optionalKey(MessageSigning),
+  /** Whether clients have to push authorization requests (RFC 9126 §5). */
+  pushedAuthorizationRequests: Schema.optionalKey(Demand),
+  /** How long the `request_uri` of a pushed request can be used; FAPI 2.0 wants less than 600. */
+  pushedRequestLifetime: Schema.optionalKey(seconds(5, 599)),
+  /** Whether authorization requests have to be signed (RFC 9101 §10.5). */
+  signedRequestObjects: Schema.optionalKey(Demand),
+  /** Whether tokens have to be bound to a key by DPoP (RFC 9449). */
+  dpop: Schema.optionalKey(DpopUse),
+  /** Whether DPoP proofs have to carry a nonce of ours (RFC 9449 §8, §9). */
+  dpopNonce: Schema.optionalKey(Demand)
 })
 export type PolicySettings = typeof PolicySettings.Type
-export type Policy = Required<PolicySettings>
+
+/** What is in force: every profile that one of the settings names. */
+export type Policy = Required<Omit<PolicySettings, "securityProfile">> & {
+  readonly securityProfiles: ReadonlyArray<Exclude<SecurityProfile, "none">>
+}
 
 export const defaults: Policy = {
   authorizationCodeLifetime: 60,
@@ -62,10 +96,18 @@ export const defaults: Policy = {
   interactionLifetime: 3600,
   firstPartySkipsConsent: true,
   consentLifetime: 365 * day,
-  signingKeyLifetime: 90 * day
+  signingKeyLifetime: 90 * day,
+  securityProfiles: [],
+  messageSigning: [],
+  pushedAuthorizationRequests: "optional",
+  pushedRequestLifetime: 90,
+  signedRequestObjects: "optional",
+  dpop: "optional",
+  dpopNonce: "optional"
 }
 
-const strictness: ReadonlyArray<unknown> = PolicySettings.fields.refreshTokenRotation.schema.literals
+/** The words that settings are made of, strictest first; no word stands in two of the lists with another meaning. */
+const strictness: ReadonlyArray<unknown> = [...rotations, "by_client", "required", "opportunistic", "optional"]
 
 const stricter = (one: unknown, other: unknown): unknown => {
   if (typeof one === "number") return Math.min(one, other as number)
@@ -73,18 +115,28 @@ const stricter = (one: unknown, other: unknown): unknown => {
   return one && other
 }
 
-/** The stricter of two settings wins, member by member: the shorter time, the more questions asked. */
+/** What a setting of the message signing profile signs: the parts that stand beside it, or all of them. */
+export const signedParts = (profile: unknown, parts: MessageSigning | undefined): MessageSigning =>
+  profile !== "fapi_2_0_message_signing" ? [] : (parts ?? ["requests", "responses", "introspection"])
+
+/** The stricter of two settings wins, member by member: the shorter time, the more questions asked, every profile. */
 export const effective = (...layers: ReadonlyArray<PolicySettings>): Policy => {
+  const profiles = new Set(layers.map((layer) => layer.securityProfile ?? "none"))
+  const parts = new Set(layers.flatMap((layer) => signedParts(layer.securityProfile, layer.messageSigning)))
   const strictest = { ...defaults }
   const set = new Set<string>()
-  for (const layer of layers) {
+  for (const { messageSigning: _parts, securityProfile: _profile, ...layer } of layers) {
     for (const [name, value] of Object.entries(layer)) {
       const before = strictest[name as keyof Policy]
       Object.assign(strictest, { [name]: set.has(name) ? stricter(value, before) : value })
       set.add(name)
     }
   }
-  return strictest
+  return {
+    ...strictest,
+    securityProfiles: [...profiles].filter((one) => one !== "none"),
+    messageSigning: [...parts]
+  }
 }
 
 /** Holds the settings that an operator stored, per issuer. */

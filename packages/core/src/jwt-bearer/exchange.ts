@@ -16,6 +16,7 @@ import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { InvalidGrant, InvalidTarget, UnauthorizedClient } from "../oauth/OAuthError.ts"
 import { type Parameters, required } from "../oauth/Parameters.ts"
+import { bindingOf, type Sender } from "../proof/sender.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
 import { currentResources, requestedResources } from "../resource/registry.ts"
 import { normalForm, type Resource } from "../resource/Resource.ts"
@@ -44,7 +45,7 @@ const assertedResources = ({ by, claims }: VerifiedAssertion, resources: Readonl
   return resources.map((one) => one.identifier).filter((identifier) => named.has(normalForm(identifier)))
 }
 
-const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters) {
+const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters, sender: Sender) {
   const replays = yield* ReplayStore
   const audit = yield* AuditLog
   const host = yield* HostResolver
@@ -109,7 +110,8 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
     grant: undefined,
     actor: undefined,
     scope,
-    audience: requested.length > 0 ? requested : (asserted ?? [])
+    audience: requested.length > 0 ? requested : (asserted ?? []),
+    confirmation: yield* bindingOf(sender)
   })
   const valueHash = yield* hashToken(JSON.stringify([by.identifier, jti]))
   const event = eventsBy(issuer, yield* DateTime.now, clientActor(client.clientId))

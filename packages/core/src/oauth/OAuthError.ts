@@ -41,6 +41,12 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<
     | "RedirectUriNotRegistered"
     | "SigningKeyMissing"
     | "EncryptionKeyMissing"
+    | "PushedRequestRequired"
+    | "RequestObjectRequired"
+    | "SignedResponseRequired"
+    | "ResourceRequired"
+    | "RequestUriInPush"
+    | "KeyConflict"
   >
 > {}
 
@@ -74,6 +80,7 @@ export class InvalidClient extends Data.TaggedError("InvalidClient")<
     | "CertificateNotTrusted"
     | "CertificateSubjectMismatch"
     | "CertificateNotRegistered"
+    | "MethodNotAllowed"
   >
 > {}
 
@@ -108,6 +115,8 @@ export class InvalidGrant extends Data.TaggedError("InvalidGrant")<
     | "AssertionJtiMissing"
     | "AssertionReplayed"
     | "AssertionSubjectUnknown"
+    | "KeyMismatch"
+    | "CertificateMismatch"
   >
 > {}
 
@@ -160,8 +169,58 @@ export class LoginRequired extends Data.TaggedError("LoginRequired")<
 /** `consent_required`: OpenID Connect Core §3.1.2.6. */
 export class ConsentRequired extends Data.TaggedError("ConsentRequired")<Detail<"ConsentMissing">> {}
 
+/** `invalid_dpop_proof`: RFC 9449 §5, §7.1. */
+export class InvalidDpopProof extends Data.TaggedError("InvalidDpopProof")<
+  Detail<
+    | "ProofMissing"
+    | "ProofMalformed"
+    | "ProofTypNotAllowed"
+    | "ProofAlgorithmNotAllowed"
+    | "ProofKeyNotAllowed"
+    | "ProofSignatureMismatch"
+    | "ProofMethodMismatch"
+    | "ProofUriMismatch"
+    | "ProofTooOld"
+    | "ProofNotYetValid"
+    | "ProofJtiMissing"
+    | "ProofTokenMismatch"
+    | "ProofReplayed"
+  >
+> {}
+
+/** `use_dpop_nonce`: RFC 9449 §8, §9. The nonce to use stands in the `DPoP-Nonce` header of the answer. */
+export class UseDpopNonce extends Data.TaggedError("UseDpopNonce")<Detail<"NonceMissing" | "NonceNotOurs">> {}
+
+/** `invalid_request_object`: RFC 9101 §7. */
+export class InvalidRequestObject extends Data.TaggedError("InvalidRequestObject")<
+  Detail<
+    | "ObjectMalformed"
+    | "ObjectNotDecryptable"
+    | "ObjectAlgorithmNotAllowed"
+    | "ObjectTypNotAllowed"
+    | "ObjectKeysUnavailable"
+    | "ObjectSignatureMismatch"
+    | "ObjectIssuerMismatch"
+    | "ObjectAudienceMismatch"
+    | "ObjectClientIdMismatch"
+    | "ObjectSubjectIsClient"
+    | "ObjectNested"
+    | "ObjectExpired"
+    | "ObjectNotYetValid"
+    | "ObjectLifetimeTooLong"
+    | "ObjectTooOld"
+    | "ObjectMemberMalformed"
+    | "ObjectReplayed"
+  >
+> {}
+
+/** `invalid_request_uri`: RFC 9101 §7, RFC 9126 §4. */
+export class InvalidRequestUri extends Data.TaggedError("InvalidRequestUri")<
+  Detail<"RequestUriUnknown" | "RequestUriOfAnotherClient" | "RequestUriExpired" | "RequestUriUsed">
+> {}
+
 /** `request_not_supported`: OpenID Connect Core §3.1.2.6. */
-export class RequestNotSupported extends Data.TaggedError("RequestNotSupported")<Detail<"RequestObjectSent">> {}
+export class RequestNotSupported extends Data.TaggedError("RequestNotSupported")<Detail<"RequestObjectUnsigned">> {}
 
 /** `request_uri_not_supported`: OpenID Connect Core §3.1.2.6. */
 export class RequestUriNotSupported extends Data.TaggedError("RequestUriNotSupported")<Detail<"RequestUriSent">> {}
@@ -191,6 +250,9 @@ export class InvalidToken extends Data.TaggedError("InvalidToken")<
     | "SignatureMismatch"
     | "AudienceMismatch"
     | "SenderConstrained"
+    | "CertificateMismatch"
+    | "KeyMismatch"
+    | "NotSenderConstrained"
   >
 > {}
 
@@ -221,6 +283,8 @@ export type TokenError =
   | InvalidScope
   | InvalidAuthorizationDetails
   | InvalidTarget
+  | InvalidDpopProof
+  | UseDpopNonce
 
 /** What the authorization endpoint answers, RFC 6749 §4.1.2.1 and OpenID Connect Core §3.1.2.6. */
 export type AuthorizationError =
@@ -237,10 +301,17 @@ export type AuthorizationError =
   | RequestUriNotSupported
   | RegistrationNotSupported
   | UnmetAuthenticationRequirements
+  | InvalidRequestObject
+  | InvalidRequestUri
 
-/** What a protected resource answers, RFC 6750 §3.1, RFC 9470 §3. */
+/** What the pushed authorization request endpoint answers, RFC 9126 §2.3: both of the others' errors. */
+export type PushError = TokenError | AuthorizationError
+
+/** What a protected resource answers, RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3. */
 export type ResourceError =
   | InvalidRequest
+  | InvalidDpopProof
+  | UseDpopNonce
   | InvalidToken
   | InsufficientScope
   | InsufficientUserAuthentication

@@ -72,7 +72,7 @@ export class AccessTokenReader extends Context.Service<AccessTokenReader, Access
             act: record.actor,
             authTime: grant?.authTime,
             acr: grant?.acr,
-            cnf: Option.getOrUndefined(claims)?.["cnf"],
+            cnf: record.confirmation,
             notBefore: undefined,
             expiresAt: record.expiresAt
           }

@@ -16,6 +16,7 @@ import { currentPolicy } from "../issuer/Policy.ts"
 import { InvalidGrant, InvalidScope } from "../oauth/OAuthError.ts"
 import { every, optional, type Parameters, required } from "../oauth/Parameters.ts"
 import * as Scope from "../oauth/Scope.ts"
+import { bindingOf, keepsTo, refreshBindingOf, type Sender } from "../proof/sender.ts"
 import { requestedResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { prepare, type TokenResponse } from "../token/issue.ts"
@@ -32,14 +33,16 @@ const responseKey = Effect.fnUntraced(function* (refreshToken: string) {
 
 const responseContext = (issuer: string, clientId: string) => `refresh-response\0${issuer}\0${clientId}`
 
-/** The parameters that shape the response; a retry that differs in them is another request. */
-const requestHashOf = (parameters: Parameters, clientId: string) =>
+/** What shapes the response, the key that it is bound to included; a retry that differs in it is another request. */
+const requestHashOf = (parameters: Parameters, clientId: string, { proved }: Sender) =>
   hashToken(
     JSON.stringify([
       clientId,
       every(parameters, "scope"),
       every(parameters, "resource").toSorted(),
-      every(parameters, "authorization_details")
+      every(parameters, "authorization_details"),
+      proved.jkt ?? "",
+      proved["x5t#S256"] ?? ""
     ])
   )
 
@@ -58,7 +61,11 @@ const replayedResponse = Effect.fnUntraced(function* (
   return Option.map(opened, (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as TokenResponse)
 })
 
-export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters) {
+export const exchange = Effect.fnUntraced(function* (
+  client: AuthenticatedClient,
+  parameters: Parameters,
+  sender: Sender
+) {
   const tokens = yield* TokenStore
   const audit = yield* AuditLog
   const host = yield* HostResolver
@@ -69,7 +76,7 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
   const refreshToken = yield* checking("RFC 6749 §6: refresh_token", required(parameters, "refresh_token"))
   const scopeText = yield* checking("RFC 6749 §3.2: scope at most once", optional(parameters, "scope"))
   const tokenHash = yield* hashToken(refreshToken)
-  const requestHash = yield* requestHashOf(parameters, client.clientId)
+  const requestHash = yield* requestHashOf(parameters, client.clientId, sender)
   const now = yield* DateTime.now
   const event = eventsBy(issuer, now, clientActor(client.clientId))
 
@@ -85,6 +92,8 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     token.clientId === client.clientId,
     () => new InvalidGrant({ reason: "IssuedToAnotherClient", expected: token.clientId, received: client.clientId })
   )
+  // Before anything is given or revoked: a thief without the key can do neither.
+  yield* keepsTo(token.confirmation, sender)
   // Before reuse: a grant that was ended on purpose is no sign of theft.
   if (grant._tag !== "Live") {
     return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
@@ -153,10 +162,13 @@ export const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient
     () => new InvalidGrant({ reason: "ClientRefusedForAccount" })
   )
 
+  const confirmation = yield* bindingOf(sender)
   const prepared = yield* prepare({
     client,
     grant,
     scope,
+    confirmation,
+    refreshConfirmation: token.confirmation ?? refreshBindingOf(client, sender.rules, confirmation),
     audience: requested.length > 0 ? requested : grant.resources,
     authorizationDetails: yield* narrowedDetails(parameters, grant.authorizationDetails),
     nonce: undefined,

@@ -1,5 +1,6 @@
 /** A protected resource that tokens can be for, RFC 8707, and what its tokens look like. */
 import { Schema } from "effect"
+import { DpopUse } from "../issuer/Policy.ts"
 import { ContentEncryption, EncryptionAlgorithm, SigningAlgorithm } from "../oauth/Metadata.ts"
 
 /** Unreserved characters need no escape, and hexadecimal digits have one case: RFC 3986 §6.2.2. */
@@ -47,6 +48,8 @@ export const Resource = Schema.Struct({
   signingAlgorithm: Schema.optionalKey(SigningAlgorithm),
   /** Seconds; the policy's and the client's apply too, and the shortest wins. */
   accessTokenLifetime: Schema.optionalKey(Schema.Int),
+  /** Whether its tokens have to be bound by DPoP (RFC 9449); `optional` unless given. */
+  dpop: Schema.optionalKey(DpopUse),
   /** For the format `encrypted`. */
   encryption: Schema.optionalKey(AccessTokenEncryption),
   /** Clients that may introspect tokens for this resource, beside a client whose id is the identifier itself. */

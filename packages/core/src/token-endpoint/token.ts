@@ -4,6 +4,7 @@ import { check, checking } from "../audit/Refusal.ts"
 import { authenticate, type PresentedCredentials } from "../client/authenticate.ts"
 import { InvalidRequest, UnauthorizedClient, UnsupportedGrantType } from "../oauth/OAuthError.ts"
 import { type Parameters, required } from "../oauth/Parameters.ts"
+import { senderOf } from "../proof/sender.ts"
 import { grantParameters, grants } from "./grants.ts"
 
 /** RFC 6749 §3.2: request parameters must not be included more than once; RFC 8707 §2 exempts `resource`. */
@@ -36,5 +37,6 @@ export const token = Effect.fnUntraced(function* (parameters: Parameters, creden
     client.grantTypes.includes(grantType),
     () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: grantType })
   )
-  return yield* grant!.exchange(client, parameters)
+  const sender = yield* senderOf(client, "/token", credentials)
+  return yield* grant!.exchange(client, parameters, sender)
 })

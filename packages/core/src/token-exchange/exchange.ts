@@ -13,8 +13,9 @@ import { HostResolver } from "../host/HostResolver.ts"
 import { TokenExchangeValidator } from "../host/TokenExchangeValidator.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
-import { InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
+import { InvalidDpopProof, InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
 import { optional, type Parameters, required } from "../oauth/Parameters.ts"
+import { bindingOf, type Sender } from "../proof/sender.ts"
 import { currentResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { subjectFor } from "../subject/subjectFor.ts"
@@ -55,7 +56,7 @@ const acceptable = Effect.fnUntraced(function* (
   return yield* refuse(`RFC 8693 §2.1: ${parameter} is a live token of this issuer`, notAcceptable(parameter, found)())
 })
 
-const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters) {
+const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters, sender: Sender) {
   const rules = yield* ExchangeRuleStore
   const audit = yield* AuditLog
   const host = yield* HostResolver
@@ -166,6 +167,12 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
   })
   yield* check("the host allows the exchange", isAllowed, notAcceptable("subject_token", "the host refuses"))
 
+  const confirmation = yield* bindingOf(sender)
+  yield* check(
+    "RFC 9449 §7.2, RFC 8705 §3: a token that is bound to a key does not become one that is not",
+    subject.confirmation === undefined || confirmation !== undefined,
+    () => new InvalidDpopProof({ reason: "ProofMissing" })
+  )
   const prepared = yield* prepareAccessToken({
     client,
     subject: isPerson ? yield* subjectFor(client, subject.subject) : subject.sub,
@@ -173,6 +180,7 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
     actor: actOf(links),
     scope,
     audience: targets,
+    confirmation,
     notAfter: actor === undefined ? subject.expiresAt : DateTime.min(subject.expiresAt, actor.expiresAt)
   })
   yield* check(

@@ -5,6 +5,7 @@ import { hashToken } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
+import type { Confirmation } from "../oauth/Confirmation.ts"
 import type { Live } from "../token/Grant.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
@@ -35,6 +36,8 @@ export interface PresentedToken {
   readonly actor: Schema.Json | undefined
   /** RFC 8693 §4.4: what the token itself says, and what the host says about its subject. Both have to allow. */
   readonly mayAct: ReadonlyArray<Schema.Json | undefined>
+  /** What it is bound to. */
+  readonly confirmation: Confirmation | undefined
   readonly expiresAt: DateTime.Utc
 }
 
@@ -61,6 +64,7 @@ const accessToken = Effect.fnUntraced(function* (tokenHash: string) {
     scope: token.scope,
     grant,
     actor: token.actor,
+    confirmation: token.confirmation,
     claim: undefined,
     expiresAt: token.expiresAt
   } satisfies Found
@@ -89,6 +93,7 @@ const idToken = Effect.fnUntraced(function* (jwt: string, now: DateTime.Utc) {
     scope: given.scope,
     grant: given,
     actor: undefined,
+    confirmation: undefined,
     claim: claims["may_act"],
     expiresAt: DateTime.makeUnsafe(exp * 1000)
   } satisfies Found

@@ -1,6 +1,7 @@
 /** Access and refresh tokens as they are stored: by hash, bound to their grant. */
 import { Schema } from "effect"
 import { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
+import { Confirmation } from "../oauth/Confirmation.ts"
 import type { Lifecycle } from "../oauth/Lifecycle.ts"
 
 const access = {
@@ -18,6 +19,8 @@ const access = {
   scope: Schema.Array(Schema.String),
   /** RFC 8707: the resources the token is for; none for the issuer's own endpoints alone. */
   audience: Schema.Array(Schema.String),
+  /** RFC 7800: the key without whose proof it is worth nothing. */
+  confirmation: Schema.UndefinedOr(Confirmation),
   issuedAt: Schema.DateTimeUtc,
   expiresAt: Schema.DateTimeUtc
 }
@@ -38,6 +41,8 @@ const refresh = {
   grantId: Schema.String,
   clientId: Schema.String,
   scope: Schema.Array(Schema.String),
+  /** What whoever uses it has to prove to hold, beside being the client. */
+  confirmation: Schema.UndefinedOr(Confirmation),
   issuedAt: Schema.DateTimeUtc,
   /** The end of its idle time, and never after the end of its grant. */
   expiresAt: Schema.DateTimeUtc

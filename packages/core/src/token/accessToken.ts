@@ -15,7 +15,8 @@ import * as Jwe from "../jose/Jwe.ts"
 import type { Payload } from "../jose/Jwt.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
-import { InvalidTarget } from "../oauth/OAuthError.ts"
+import type { Confirmation } from "../oauth/Confirmation.ts"
+import { InvalidDpopProof, InvalidTarget } from "../oauth/OAuthError.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { audienceOf, currentResources, scopeAt } from "../resource/registry.ts"
 import type { Resource } from "../resource/Resource.ts"
@@ -38,6 +39,8 @@ export interface AccessTokenFacts {
   readonly scope: ReadonlyArray<string>
   /** RFC 8707; none for the issuer's own endpoints. */
   readonly audience: ReadonlyArray<string>
+  /** What it is bound to; a bearer token when undefined. */
+  readonly confirmation: Confirmation | undefined
   /** It never lives beyond this, whatever policy allows. */
   readonly notAfter?: DateTime.Utc | undefined
 }
@@ -73,6 +76,7 @@ const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAc
     acr: grant?.acr,
     amr: grant === undefined || grant.amr.length === 0 ? undefined : grant.amr,
     act: facts.actor,
+    cnf: record.confirmation,
     authorization_details: record.authorizationDetails.length === 0 ? undefined : record.authorizationDetails
   }
   return yield* checking(
@@ -115,6 +119,11 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
   const policy = yield* currentPolicy
   const resources = yield* currentResources
   const own = yield* checking("RFC 8707 §2: one token fits all of its resources", audienceOf(audience, resources))
+  yield* check(
+    "RFC 9449 §5: tokens for the resource are bound by DPoP where it says so",
+    facts.confirmation?.jkt !== undefined || own.every((resource) => resource.dpop !== "required"),
+    () => new InvalidDpopProof({ reason: "ProofMissing" })
+  )
   const issuer = (yield* CurrentIssuer).identifier
   const ends = [grant?.expiresAt, notAfter].flatMap((end) => (end === undefined ? [] : [end.epochMilliseconds]))
   const remaining = ends.map((end) => seconds(end - issuedAt.epochMilliseconds))
@@ -131,6 +140,7 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
     authorizationDetails: facts.authorizationDetails ?? [],
     scope,
     audience,
+    confirmation: facts.confirmation,
     issuedAt,
     expiresAt: DateTime.add(issuedAt, { seconds: lifetime })
   }

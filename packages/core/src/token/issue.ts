@@ -6,6 +6,7 @@ import type { Client } from "../client/Client.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
+import { type Confirmation, tokenTypeOf } from "../oauth/Confirmation.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { prepareAccessToken } from "./accessToken.ts"
 import type { Live } from "./Grant.ts"
@@ -16,7 +17,7 @@ import type { LiveAccessToken, LiveRefreshToken } from "./Token.ts"
 /** The body of a successful token response, RFC 6749 §5.1, in its order. */
 export interface TokenResponse {
   readonly access_token: string
-  readonly token_type: "Bearer"
+  readonly token_type: "Bearer" | "DPoP"
   readonly expires_in: number
   readonly refresh_token?: string
   readonly id_token?: string
@@ -44,6 +45,10 @@ export const prepare = Effect.fnUntraced(function* (options: {
   readonly audience: ReadonlyArray<string>
   readonly authorizationDetails: ReadonlyArray<AuthorizationDetail>
   readonly nonce: string | undefined
+  /** What the access token is bound to. */
+  readonly confirmation: Confirmation | undefined
+  /** What a new refresh token is bound to. */
+  readonly refreshConfirmation: Confirmation | undefined
   /** What the grant as a whole still allows; a new refresh token keeps all of it. Undefined for no new one. */
   readonly refreshScope: ReadonlyArray<string> | undefined
 }) {
@@ -58,7 +63,8 @@ export const prepare = Effect.fnUntraced(function* (options: {
     actor: undefined,
     authorizationDetails: options.authorizationDetails,
     scope: options.scope,
-    audience
+    audience,
+    confirmation: options.confirmation
   })
   const { refreshScope } = options
   const refreshToken =
@@ -85,13 +91,14 @@ export const prepare = Effect.fnUntraced(function* (options: {
           _tag: "Live",
           tokenHash: yield* hashToken(refreshToken),
           scope: refreshScope,
+          confirmation: options.refreshConfirmation,
           expiresAt: refreshEnd(refreshPolicyOf(client, policy), grant, now)
         }
   const event = eventsBy(issuer, now, clientActor(client.clientId))
   const prepared: Prepared = {
     response: {
       access_token: access.token,
-      token_type: "Bearer",
+      token_type: tokenTypeOf(access.record.confirmation),
       expires_in: access.lifetime,
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
       ...(idToken === undefined ? {} : { id_token: idToken }),

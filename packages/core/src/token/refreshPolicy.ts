@@ -2,6 +2,7 @@
 import { DateTime } from "effect"
 import { type Client, isConfidential } from "../client/Client.ts"
 import { type Policy, type Rotation, rotations } from "../issuer/Policy.ts"
+import { forbidsRotation } from "../profile/inForce.ts"
 import type { Live } from "./Grant.ts"
 import { refreshTokenAbsoluteLifetime, refreshTokenIdleLifetime } from "./Lifetime.ts"
 
@@ -39,9 +40,12 @@ const rotationOf = (client: Client, policy: Policy): Rotation => {
   return rotations.find((one) => said.has(one)) ?? "always"
 }
 
-/** Strictest wins. A public client always rotates: RFC 9700 §2.2.2, since nothing else tells it from a thief. */
+/**
+ * Strictest wins. A public client always rotates: RFC 9700 §2.2.2, since nothing else tells it from a thief. A FAPI
+ * profile, which has no public clients, fixes that nobody does.
+ */
 export const refreshPolicyOf = (client: Client, policy: Policy): RefreshPolicy => ({
-  rotates: !isConfidential(client) || rotationOf(client, policy) === "always",
+  rotates: !forbidsRotation(policy, client) && (!isConfidential(client) || rotationOf(client, policy) === "always"),
   replayWindow: shorter(client, "refresh_token_replay_window", policy.refreshReplayWindow),
   replayCount: shorter(client, "refresh_token_replay_count", policy.refreshReplayCount),
   idleLifetime: refreshTokenIdleLifetime(policy, client).seconds,

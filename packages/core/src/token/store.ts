@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { type AuditEvent, AuditLog } from "../audit/AuditLog.ts"
+import { tokenTypeOf } from "../oauth/Confirmation.ts"
 import * as Scope from "../oauth/Scope.ts"
 import type { PreparedAccessToken } from "./accessToken.ts"
 import type { Prepared, TokenResponse } from "./issue.ts"
@@ -31,7 +32,7 @@ export const storeAccessToken = Effect.fnUntraced(function* (prepared: PreparedA
 /** RFC 6749 §5.1, for a response that is one access token; a scope is never empty (§3.3). */
 export const accessTokenResponse = ({ lifetime, record, token }: PreparedAccessToken): TokenResponse => ({
   access_token: token,
-  token_type: "Bearer",
+  token_type: tokenTypeOf(record.confirmation),
   expires_in: lifetime,
   ...(record.scope.length === 0 ? {} : { scope: Scope.format(record.scope) })
 })

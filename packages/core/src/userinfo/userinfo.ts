@@ -1,48 +1,41 @@
-/** The UserInfo endpoint, OpenID Connect Core §5.3; bearer tokens as RFC 6750 §2 presents them. */
+/** The UserInfo endpoint, OpenID Connect Core §5.3; tokens as RFC 6750 §2 and RFC 9449 §7 present them. */
 import { DateTime, Effect, Option } from "effect"
 import { ClientStore } from "../client/ClientStore.ts"
 import { check, checking } from "../audit/Refusal.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
+import { currentPolicy } from "../issuer/Policy.ts"
 import { type Claims, claimsOfScope, namesIn, select } from "../oauth/Claims.ts"
-import { InsufficientScope, InvalidRequest, InvalidToken, TokenMissing } from "../oauth/OAuthError.ts"
+import { InsufficientScope, InvalidRequest, InvalidToken } from "../oauth/OAuthError.ts"
 import { optional, type Parameters } from "../oauth/Parameters.ts"
+import { confirmSender, type Presented, presentedToken, type ResourceRequest } from "../proof/resourceRequest.ts"
+import { endpointUris } from "../proof/sender.ts"
+import { rulesInForce } from "../profile/inForce.ts"
 import { encryptedResponse, encryptFor, signedResponseAlg, signFor } from "../token/SecuredResponse.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
-/** RFC 6750 §2.1: the scheme in any case, then one b64token. */
-const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i
-
 /** RFC 6750 §2: in the header or in the form, never both. `form` is empty for a GET. */
-const presentedToken = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
+const presented = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
   const inForm = yield* checking("RFC 6750 §2.2: access_token at most once", optional(form, "access_token"))
-  const isBearer = authorization !== undefined && /^bearer(?: |$)/i.test(authorization)
+  const isInHeader = authorization !== undefined && /^(?:bearer|dpop)(?: |$)/i.test(authorization)
   yield* check(
     "RFC 6750 §2: the token is sent once",
-    !(isBearer && inForm !== undefined),
+    !(isInHeader && inForm !== undefined),
     () => new InvalidRequest({ reason: "TokenSentTwice" })
   )
-  yield* check(
-    "RFC 6750 §3: a token is sent",
-    isBearer || inForm !== undefined,
-    () => new TokenMissing({ reason: "TokenMissing" })
-  )
-  const inHeader = isBearer ? bearer.exec(authorization)?.[1] : undefined
-  yield* check(
-    "RFC 6750 §2.1: the header is well-formed",
-    !isBearer || inHeader !== undefined,
-    () => new InvalidRequest({ reason: "ParameterMalformed", parameter: "Authorization" })
-  )
-  return (inHeader ?? inForm)!
+  return inForm === undefined
+    ? yield* presentedToken(authorization)
+    : ({ scheme: "Bearer", token: inForm } satisfies Presented)
 })
 
 /** The claims that the token's grant entitles its client to, and always `sub` (§5.3.2). */
-const look = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
+const look = Effect.fnUntraced(function* (request: ResourceRequest, form: Parameters) {
   const tokens = yield* TokenStore
   const host = yield* HostResolver
   const issuer = (yield* CurrentIssuer).identifier
-  const tokenHash = yield* hashToken(yield* presentedToken(authorization, form))
+  const bearer = yield* presented(request.authorization, form)
+  const tokenHash = yield* hashToken(bearer.token)
   const now = yield* DateTime.now
 
   const found = Option.getOrUndefined(yield* tokens.findAccessToken(issuer, tokenHash))
@@ -62,6 +55,13 @@ const look = Effect.fnUntraced(function* (authorization: string | undefined, for
     now.epochMilliseconds < token.expiresAt.epochMilliseconds,
     () => new InvalidToken({ reason: "TokenExpired" })
   )
+  const policy = yield* currentPolicy
+  yield* confirmSender(token.confirmation, bearer, request, {
+    issuer,
+    targets: yield* endpointUris("/userinfo"),
+    nonceRequired: policy.dpopNonce === "required",
+    rules: rulesInForce(policy, undefined)
+  })
   yield* check("the client is enabled", !clientDisabled, () => new InvalidToken({ reason: "ClientDisabled" }))
   yield* check(
     "OpenID Connect Core §5.3: scope openid",
@@ -80,8 +80,8 @@ const look = Effect.fnUntraced(function* (authorization: string | undefined, for
   return { claims, clientId: token.clientId }
 })
 
-export const userinfo = (authorization: string | undefined, form: Parameters) =>
-  Effect.map(look(authorization, form), ({ claims }) => claims)
+export const userinfo = (request: ResourceRequest, form: Parameters) =>
+  Effect.map(look(request, form), ({ claims }) => claims)
 
 /** An answer of the UserInfo endpoint: the claims, or the JWT that the client registered for (§5.3.2). */
 export type UserinfoResponse =
@@ -92,9 +92,9 @@ export type UserinfoResponse =
  * The answer in the form that the client registered. A signed one names issuer and audience, and no `typ`: an ID token of
  * ours has one, so that neither passes for the other.
  */
-export const userinfoResponse = Effect.fnUntraced(function* (authorization: string | undefined, form: Parameters) {
+export const userinfoResponse = Effect.fnUntraced(function* (request: ResourceRequest, form: Parameters) {
   const clients = yield* ClientStore
-  const { claims, clientId } = yield* look(authorization, form)
+  const { claims, clientId } = yield* look(request, form)
   const iss = (yield* CurrentIssuer).identifier
   const client = Option.getOrUndefined(yield* clients.find(iss, clientId))
   if (client === undefined) return yield* new InvalidToken({ reason: "ClientDisabled" })

@@ -46,8 +46,8 @@ layer(Server.layer())("the trace of a refusal", (it) => {
         traceOf(introspect(form({ token: "x" }), none)),
         traceOf(introspect(form({ token: "x" }), wrong)),
         traceOf(revoke(form({}), { authorization: Server.basicHeader(client.clientId, testSecret) })),
-        traceOf(userinfo("Bearer x", form({}))),
-        traceOf(userinfo(undefined, form({})))
+        traceOf(userinfo({ method: "GET", authorization: "Bearer x" }, form({}))),
+        traceOf(userinfo({ method: "GET", authorization: undefined }, form({})))
       ]
       for (const [index, refusal] of refusals.entries()) {
         const { checks, isRefused } = yield* refusal

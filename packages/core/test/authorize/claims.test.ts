@@ -45,7 +45,7 @@ layer(TestServer.layer(), { timeout: "30 seconds" })("the protocol's own claims"
       assert.strictEqual(idToken["nickname"], "al")
       for (const name of ["cnf", "events", "client_id", "jti"]) assert.notProperty(idToken, name)
       assert.strictEqual(idToken["iss"], testIssuer)
-      const answered = yield* userinfo(`Bearer ${tokens.access_token}`, new Map())
+      const answered = yield* userinfo({ method: "GET", authorization: `Bearer ${tokens.access_token}` }, new Map())
       assert.deepStrictEqual(answered, { sub: subject, nickname: "al" })
     })
   )

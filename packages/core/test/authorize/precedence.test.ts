@@ -38,7 +38,7 @@ const rows: ReadonlyArray<readonly [mended: Members, refusal: string]> = [
   [{ redirect_uri: undefined, scope: "openid" }, "page InvalidRequest RedirectUriMissing redirect_uri"],
   [{ redirect_uri: "https://evil.example" }, "page InvalidRequest RedirectUriNotRegistered redirect_uri"],
   [{ redirect_uri: "https://client.example/callback" }, "redirect InvalidRequest ParameterRepeated state"],
-  [{ state: "s" }, "redirect RequestNotSupported RequestObjectSent"],
+  [{ state: "s" }, "redirect RequestNotSupported RequestObjectUnsigned"],
   [{ request: undefined }, "redirect RequestUriNotSupported RequestUriSent"],
   [{ request_uri: undefined }, "redirect RegistrationNotSupported RegistrationSent"],
   [{ registration: undefined }, "redirect InvalidRequest ParameterMissing response_type"],

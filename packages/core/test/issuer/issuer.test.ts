@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { isPlainHttpOutsideLoopback, make, url } from "../../src/issuer/Issuer.ts"
-import { defaults, effective, type PolicySettings, PolicySettings as Settings } from "../../src/issuer/Policy.ts"
+import { defaults, effective, PolicySettings as Settings } from "../../src/issuer/Policy.ts"
 
 describe("an issuer identifier", () => {
   it.effect("RFC 8414 §2: a URL in its normal form, without query, fragment or trailing slash", () =>
@@ -88,7 +88,9 @@ describe("policy", () => {
   it("without settings it is the defaults, and the defaults are allowed settings", () => {
     assert.deepStrictEqual(effective(), defaults)
     assert.deepStrictEqual(effective({}, {}), defaults)
-    assert.isTrue(Schema.is(Settings)(defaults))
+    const { securityProfiles, ...settings } = defaults
+    assert.deepStrictEqual(securityProfiles, [])
+    assert.isTrue(Schema.is(Settings)(settings))
     assert.isAtMost(defaults.authorizationCodeLifetime, 60)
   })
 
@@ -116,18 +118,29 @@ describe("policy", () => {
     ([layers, more]) => {
       const before = effective(...layers)
       const after = effective(...layers, more)
-      for (const name of Object.keys(defaults) as Array<keyof PolicySettings>) {
-        const order = ["always", "public_only", "never", "by_client"]
-        const isStricter = (one: unknown, other: unknown) => {
-          if (typeof one === "number") return one <= (other as number)
-          if (typeof one === "string") return order.indexOf(one) <= order.indexOf(other as string)
-          return !one || other === true
-        }
+      const orders = [
+        ["always", "public_only", "never", "by_client"],
+        ["required", "opportunistic", "optional"]
+      ]
+      const isStricter = (one: unknown, other: unknown) => {
+        if (typeof one === "number") return one <= (other as number)
+        if (Array.isArray(other)) return other.every((value) => (one as ReadonlyArray<unknown>).includes(value))
+        const order = orders.find((words) => words.includes(one as string))
+        if (order !== undefined) return order.indexOf(one as string) <= order.indexOf(other as string)
+        return !one || other === true
+      }
+      const { messageSigning: _parts, securityProfile: _profile, ...plain } = Settings.fields
+      for (const name of Object.keys(plain) as Array<keyof typeof plain>) {
         const isSetBefore = layers.some((one) => one[name] !== undefined)
         const [was, is] = [before[name], after[name]]
         if (isSetBefore) assert.isTrue(isStricter(is, was), name)
         if (more[name] !== undefined) assert.isTrue(isStricter(is, more[name]), name)
       }
+      for (const name of ["securityProfiles", "messageSigning"] as const) {
+        assert.isTrue(isStricter(after[name], before[name]), name)
+      }
+      const named = more.securityProfile ?? "none"
+      assert.isTrue(named === "none" || after.securityProfiles.includes(named))
     }
   )
 })

@@ -50,7 +50,7 @@ layer(TestServer.layer(), { timeout: "30 seconds" })("OpenID Connect Core §8: s
       const { browser, subject } = yield* TestServer.aSignedInBrowser()
       const client = yield* aPairwiseClient("one.example")
       const { sub, tokens } = yield* subOf(client, browser)
-      const claims = yield* userinfo(`Bearer ${tokens.access_token}`, new Map())
+      const claims = yield* userinfo({ method: "GET", authorization: `Bearer ${tokens.access_token}` }, new Map())
       assert.strictEqual(claims["sub"], sub)
       const { header, parameters } = TestServer.credentialsOf(client)
       for (const token of [tokens.access_token, tokens.refresh_token!]) {

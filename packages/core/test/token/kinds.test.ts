@@ -150,7 +150,10 @@ layer(Server.layer({ signingAlgorithms: algorithms }))("kinds of JWT", (it) => {
       const client = yield* register(aClient({ metadata: { userinfo_signed_response_alg: "PS256" } }))
       const { tokens } = yield* Server.obtainTokens(client, { scope: "openid" })
       const { header: credentials, parameters } = Server.credentialsOf(client)
-      const userinfo = yield* userinfoResponse(`Bearer ${tokens.access_token}`, form({}))
+      const userinfo = yield* userinfoResponse(
+        { method: "GET", authorization: `Bearer ${tokens.access_token}` },
+        form({})
+      )
       const answers: Partial<Record<Kind, string>> = {
         "ID token": tokens.id_token!,
         userinfo: userinfo._tag === "Jwt" ? userinfo.jwt : "",

@@ -33,7 +33,7 @@ const janeWith = Effect.fnUntraced(function* (members: Record<string, string>) {
 
 const claimsFor = Effect.fnUntraced(function* (members: Record<string, string>) {
   const { header, subject } = yield* janeWith(members)
-  const claims = yield* userinfo(header, form({}))
+  const claims = yield* userinfo({ method: "GET", authorization: header }, form({}))
   assert.strictEqual(claims["sub"], subject)
   return Object.keys(claims).toSorted()
 })
@@ -57,7 +57,7 @@ layer(Server.layer({ resources: [api] }))("userinfo", (it) => {
       assert.deepStrictEqual(yield* claimsFor({ scope: "openid", claims: userinfoClaims }), ["email", "sub"])
       const idTokenClaims = JSON.stringify({ id_token: { email: null, sub: null, iss: { value: "x" } } })
       const { tokens, subject, header } = yield* janeWith({ scope: "openid", claims: idTokenClaims })
-      assert.deepStrictEqual(Object.keys(yield* userinfo(header, form({}))), ["sub"])
+      assert.deepStrictEqual(Object.keys(yield* userinfo({ method: "GET", authorization: header }, form({}))), ["sub"])
       const claims = payloadOf(tokens.id_token!)
       assert.deepStrictEqual(
         [claims["email"], claims["sub"], claims["iss"]],
@@ -70,13 +70,16 @@ layer(Server.layer({ resources: [api] }))("userinfo", (it) => {
     Effect.gen(function* () {
       const { header, tokens } = yield* janeWith({ scope: "openid" })
       const { access_token } = tokens
-      yield* userinfo(header, form({}))
-      yield* userinfo(`bearer  ${access_token}`, form({}))
-      yield* userinfo(undefined, form({ access_token }))
-      yield* userinfo("Basic abc", form({ access_token }))
-      yield* refuses(userinfo(header, form({ access_token })), "InvalidRequest TokenSentTwice")
+      yield* userinfo({ method: "GET", authorization: header }, form({}))
+      yield* userinfo({ method: "GET", authorization: `bearer  ${access_token}` }, form({}))
+      yield* userinfo({ method: "GET", authorization: undefined }, form({ access_token }))
+      yield* userinfo({ method: "GET", authorization: "Basic abc" }, form({ access_token }))
       yield* refuses(
-        userinfo(undefined, form({ access_token: [access_token, access_token] })),
+        userinfo({ method: "GET", authorization: header }, form({ access_token })),
+        "InvalidRequest TokenSentTwice"
+      )
+      yield* refuses(
+        userinfo({ method: "GET", authorization: undefined }, form({ access_token: [access_token, access_token] })),
         "InvalidRequest ParameterRepeated access_token"
       )
       for (const malformed of [
@@ -87,7 +90,10 @@ layer(Server.layer({ resources: [api] }))("userinfo", (it) => {
         "Bearer a,b",
         `Bearer ${access_token} `
       ]) {
-        yield* refuses(userinfo(malformed, form({})), "InvalidRequest ParameterMalformed Authorization")
+        yield* refuses(
+          userinfo({ method: "GET", authorization: malformed }, form({})),
+          "InvalidRequest ParameterMalformed Authorization"
+        )
       }
     })
   )
@@ -96,32 +102,41 @@ layer(Server.layer({ resources: [api] }))("userinfo", (it) => {
     Effect.gen(function* () {
       const { client, header, subject, tokens } = yield* janeWith({ scope: "openid offline_access" })
       for (const none of [undefined, "", "Basic abc", "Bearerx"]) {
-        yield* refuses(userinfo(none, form({})), "TokenMissing TokenMissing")
+        yield* refuses(userinfo({ method: "GET", authorization: none }, form({})), "TokenMissing TokenMissing")
       }
       for (const unknown of ["x", tokens.refresh_token!, tokens.id_token!, `${tokens.access_token}=`]) {
-        yield* refuses(userinfo(`Bearer ${unknown}`, form({})), "InvalidToken TokenUnknown")
+        yield* refuses(
+          userinfo({ method: "GET", authorization: `Bearer ${unknown}` }, form({})),
+          "InvalidToken TokenUnknown"
+        )
       }
       yield* ClientStore.use((clients) => clients.put({ ...client, disabled: true }))
-      yield* refuses(userinfo(header, form({})), "InvalidToken ClientDisabled")
+      yield* refuses(userinfo({ method: "GET", authorization: header }, form({})), "InvalidToken ClientDisabled")
       yield* ClientStore.use((clients) => clients.put(client))
       yield* TestHost.use((host) => host.removeAccount(subject))
-      yield* refuses(userinfo(header, form({})), "InvalidToken AccountGone")
+      yield* refuses(userinfo({ method: "GET", authorization: header }, form({})), "InvalidToken AccountGone")
       yield* TestClock.adjust(599_999)
-      yield* refuses(userinfo(header, form({})), "InvalidToken AccountGone")
+      yield* refuses(userinfo({ method: "GET", authorization: header }, form({})), "InvalidToken AccountGone")
       yield* TestClock.adjust(1)
-      yield* refuses(userinfo(header, form({})), "InvalidToken TokenExpired")
+      yield* refuses(userinfo({ method: "GET", authorization: header }, form({})), "InvalidToken TokenExpired")
       const { header: credentials, parameters } = Server.credentialsOf(client)
       yield* revoke(form({ ...parameters, token: tokens.access_token }), credentials)
-      yield* refuses(userinfo(header, form({})), "InvalidToken TokenRevoked")
+      yield* refuses(userinfo({ method: "GET", authorization: header }, form({})), "InvalidToken TokenRevoked")
     })
   )
 
   it.effect("RFC 6750 §3.1: a token without openid, or for another resource, has insufficient scope", () =>
     Effect.gen(function* () {
       const plain = yield* janeWith({ scope: "email" })
-      yield* refuses(userinfo(plain.header, form({})), "InsufficientScope OpenidMissing")
+      yield* refuses(
+        userinfo({ method: "GET", authorization: plain.header }, form({})),
+        "InsufficientScope OpenidMissing"
+      )
       const forApi = yield* janeWith({ scope: "openid api.read", resource: api.identifier })
-      yield* refuses(userinfo(forApi.header, form({})), "InsufficientScope OpenidMissing")
+      yield* refuses(
+        userinfo({ method: "GET", authorization: forApi.header }, form({})),
+        "InsufficientScope OpenidMissing"
+      )
     })
   )
 })

@@ -13,7 +13,7 @@ const Page = Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/html; 
 /** RFC 6749 §5.1. */
 export const TokenResponse = Schema.Struct({
   access_token: Schema.String,
-  token_type: Schema.Literals(["Bearer"]),
+  token_type: Schema.Literals(["Bearer", "DPoP"]),
   expires_in: Schema.Int,
   refresh_token: Schema.optionalKey(Schema.String),
   id_token: Schema.optionalKey(Schema.String),

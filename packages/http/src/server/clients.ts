@@ -26,7 +26,8 @@ export const layer = (path: string) =>
       const certificateOf = yield* CertificateSource
       const credentials = (request: HttpServerRequest.HttpServerRequest) => ({
         authorization: request.headers["authorization"],
-        certificate: certificateOf(request)
+        certificate: certificateOf(request),
+        dpop: request.headers["dpop"]
       })
       const crossOrigin = clientError({ crossOrigin: true })
       const sameOrigin = clientError()

@@ -1,9 +1,10 @@
 /** The UserInfo endpoint, OpenID Connect Core §5.3.1: GET and POST. */
-import { type OAuthError, userinfoResponse } from "@lockspire/core"
+import { type OAuthError, type ResourceRequest, userinfoResponse } from "@lockspire/core"
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
+import { CertificateSource } from "../wire/CertificateSource.ts"
 import { answer } from "../wire/edge.ts"
 import { readForm } from "../wire/form.ts"
 import { json, jwt, resourceError } from "../wire/response.ts"
@@ -24,14 +25,19 @@ export const layer = (path: string) =>
     "resources",
     Effect.fnUntraced(function* (handlers) {
       const services = yield* protocolServices
+      const certificateOf = yield* CertificateSource
+      const presented = (request: HttpServerRequest.HttpServerRequest): ResourceRequest.ResourceRequest => ({
+        method: request.method,
+        authorization: request.headers["authorization"],
+        dpop: request.headers["dpop"],
+        certificate: certificateOf(request)
+      })
       const handle = ({ request }: { readonly request: HttpServerRequest.HttpServerRequest }) =>
         answer({
           path,
           endpoint: "userinfo",
           request,
-          pipeline: Effect.flatMap(formOf(request), (form) =>
-            userinfoResponse(request.headers["authorization"], form)
-          ).pipe(
+          pipeline: Effect.flatMap(formOf(request), (form) => userinfoResponse(presented(request), form)).pipe(
             Effect.map((response) =>
               response._tag === "Jwt"
                 ? jwt(response.jwt, "application/jwt", { crossOrigin: true })

@@ -3,6 +3,7 @@
  * refusal goes to `Refusals` with everything known; a defect goes to the log, and the answer says nothing about it.
  */
 import {
+  AnswerNonce,
   Crypto,
   Issuer,
   MutualTls,
@@ -29,7 +30,7 @@ const hostOf = (request: Request): string | undefined => {
 }
 
 /** RFC 8705 §5: what answers at an alias too. People and their browsers have nothing to do there. */
-const aliased = new Set(["token", "revoke", "introspect"])
+const aliased = new Set(["par", "token", "revoke", "introspect", "userinfo"])
 
 /** The configured issuer with this path whose host, or mutual-TLS alias, equals the request's, character by character. */
 const select = (
@@ -122,6 +123,10 @@ const refuse = Effect.fnUntraced(function* <E, R>(
   return HttpServerResponse.setHeader(render(failure, trace, issuer), traceHeader, trace)
 })
 
+/** RFC 9449 §8, §8.2: the nonce for the next proof, with the answer that asks for it or with any other. */
+const withNonce = (response: Response, { nonce }: { readonly nonce: string | undefined }) =>
+  nonce === undefined ? response : HttpServerResponse.setHeader(response, "dpop-nonce", nonce)
+
 /**
  * Answers one request below the issuer path `path`. `refused` tells what to record of a failure, `render` what to send.
  * Every request passes here: the context changes once, and nothing but a refusal runs the generator (8 µs less).
@@ -131,14 +136,17 @@ export const answer = <E, R>(options: Answered<E, R>) =>
     if (issuer === undefined) return Effect.succeed(unknownIssuer)
     if (!isSpelledAs(options.path, pathnameOf(options.request))) return Effect.succeed(notFound)
     const checks: Array<Refusal.Check> = []
+    const handedOut: { nonce: string | undefined } = { nonce: undefined }
     return options.pipeline.pipe(
       Effect.catch((failure) => refuse(options, failure, issuer, checks)),
       Effect.catchCause((cause) => defectResponse(options.endpoint, cause)),
+      Effect.map((response) => withNonce(response, handedOut)),
       Effect.updateContext(
         (context: Context.Context<Exclude<R | Crypto.Crypto, Issuer.CurrentIssuer>>) =>
           context.pipe(
             Context.add(Issuer.CurrentIssuer, issuer),
-            Context.add(Refusal.Trace, checks)
+            Context.add(Refusal.Trace, checks),
+            Context.add(AnswerNonce, handedOut)
           ) as unknown as Context.Context<R | Crypto.Crypto>
       )
     )

@@ -56,7 +56,7 @@ const rows = {
   RequestNotSupported: {
     error: "request_not_supported",
     status: 400,
-    description: "Request objects are not supported."
+    description: "Request objects have to be signed."
   },
   RequestUriNotSupported: {
     error: "request_uri_not_supported",
@@ -72,6 +72,22 @@ const rows = {
     error: "unmet_authentication_requirements",
     status: 400,
     description: "The required authentication could not be reached."
+  },
+  InvalidDpopProof: { error: "invalid_dpop_proof", status: 400, description: "The DPoP proof is missing or invalid." },
+  UseDpopNonce: {
+    error: "use_dpop_nonce",
+    status: 400,
+    description: "The DPoP proof has to carry the nonce of the DPoP-Nonce header."
+  },
+  InvalidRequestObject: {
+    error: "invalid_request_object",
+    status: 400,
+    description: "The request object is malformed, expired, used, or not signed as registered."
+  },
+  InvalidRequestUri: {
+    error: "invalid_request_uri",
+    status: 400,
+    description: "The request_uri is unknown, expired or used."
   },
   InvalidToken: {
     error: "invalid_token",
@@ -111,6 +127,12 @@ const requestSentences: Partial<Record<OAuthError.InvalidRequest["reason"], stri
   DelegationNotAllowed: "An actor token is not allowed.",
   RedirectUriMissing: "redirect_uri is missing.",
   RedirectUriNotRegistered: "redirect_uri is not registered for this client.",
+  PushedRequestRequired: "Authorization requests have to be pushed (RFC 9126).",
+  RequestObjectRequired: "Authorization requests have to be signed (RFC 9101).",
+  SignedResponseRequired: "The response mode has to be a signed one (JARM).",
+  ResourceRequired: "resource is missing.",
+  RequestUriInPush: "A pushed request cannot contain request_uri.",
+  KeyConflict: "dpop_jkt and the DPoP proof name different keys.",
   SigningKeyMissing: "The server has no key for the signing algorithm that this client is registered with.",
   EncryptionKeyMissing: "This client has registered no key that the response could be encrypted to."
 }

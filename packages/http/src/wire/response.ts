@@ -1,5 +1,5 @@
 /** The shapes of answers that are not pages: JSON, challenges, and which endpoints scripts of other origins may call. */
-import type { Issuer, OAuthError } from "@lockspire/core"
+import { DpopProof, type Issuer, type OAuthError } from "@lockspire/core"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { toWire } from "./oauthError.ts"
 
@@ -13,7 +13,7 @@ const noStore = { "cache-control": "no-store", pragma: "no-cache" }
  */
 const crossOrigin = {
   "access-control-allow-origin": "*",
-  "access-control-expose-headers": "WWW-Authenticate, Retry-After, Lockspire-Trace"
+  "access-control-expose-headers": "WWW-Authenticate, DPoP-Nonce, Retry-After, Lockspire-Trace"
 }
 
 export const json = (body: unknown, options?: { readonly crossOrigin?: boolean }): Response =>
@@ -76,18 +76,32 @@ export const clientError =
     })
   }
 
-/** RFC 6750 §3 for protected resources: without a token the challenge names no error. */
+/** RFC 9110 §5.6.4: the parameters of a challenge. */
+const parametersOf = (parameters: ReadonlyArray<readonly [string, string]>) =>
+  parameters.map(([name, value]) => `${name}=${quoted(value)}`).join(", ")
+
+/**
+ * RFC 6750 §3 and RFC 9449 §7.1 for protected resources: one challenge for either way of presenting a token. The error
+ * stands with the scheme that it is about; whoever sent no token is told none.
+ */
 export const resourceError = (error: OAuthError.ResourceError, _trace: string, issuer: Issuer.Issuer): Response => {
-  const { description, error: code, status } = toWire(error)
-  const realm = `Bearer realm=${quoted(issuer.identifier)}`
-  const headers = { ...noStore, ...crossOrigin }
-  if (error._tag === "TokenMissing") {
-    return HttpServerResponse.empty({ status, headers: { ...headers, "www-authenticate": realm } })
-  }
-  const scope = error._tag === "InsufficientScope" ? `, scope=${quoted(error.expected ?? "")}` : ""
-  const challenge = `${realm}, error=${quoted(code)}, error_description=${quoted(description)}${scope}`
-  return HttpServerResponse.jsonUnsafe(errorBody(error), {
-    status,
-    headers: { ...headers, "www-authenticate": challenge }
-  })
+  const { description, error: code } = toWire(error)
+  const isProof = error._tag === "InvalidDpopProof" || error._tag === "UseDpopNonce"
+  // RFC 9449 §7.1, §9: where the token endpoint answers 400, a resource challenges.
+  const status = isProof ? 401 : toWire(error).status
+  const realm = ["realm", issuer.identifier] as const
+  const about = [
+    ["error", code],
+    ["error_description", description],
+    ...(error._tag === "InsufficientScope" ? [["scope", error.expected ?? ""] as const] : [])
+  ] as const
+  const isOfDpop =
+    isProof || (error._tag === "InvalidToken" && ["SenderConstrained", "KeyMismatch"].includes(error.reason))
+  const none = error._tag === "TokenMissing"
+  const bearer = `Bearer ${parametersOf([realm, ...(none || isOfDpop ? [] : about)])}`
+  const dpop = `DPoP ${parametersOf([...(none || !isOfDpop ? [] : about), ["algs", DpopProof.proofAlgorithms.join(" ")]])}`
+  const headers = { ...noStore, ...crossOrigin, "www-authenticate": `${bearer}, ${dpop}` }
+  return none
+    ? HttpServerResponse.empty({ status, headers })
+    : HttpServerResponse.jsonUnsafe(errorBody(error), { status, headers })
 }

@@ -74,6 +74,7 @@ export const resource = (over: Partial<Resource> = {}): Resource => ({
   identifier: `https://api.example/${unique("resource")}`,
   scopes: ["read", "write"],
   accessTokenFormat: "jwt",
+  dpop: "opportunistic",
   introspectionClients: ["gateway"],
   ...over
 })
@@ -168,6 +169,7 @@ export const accessToken = (of: Live, over: Partial<LiveAccessToken> = {}): Live
   authorizationDetails: [{ type: "payment", locations: ["https://api.example"] }],
   scope: ["openid"],
   audience: ["https://api.example"],
+  confirmation: { jkt: "a thumbprint", "x5t#S256": "another" },
   issuedAt: now,
   expiresAt: after(600),
   ...over
@@ -180,6 +182,7 @@ export const refreshToken = (of: Live, over: Partial<LiveRefreshToken> = {}): Li
   grantId: of.grantId,
   clientId: of.clientId,
   scope: ["openid", "offline_access"],
+  confirmation: { jkt: "a thumbprint" },
   issuedAt: now,
   expiresAt: after(3600),
   ...over
@@ -217,6 +220,9 @@ export const authorizationRequest = (over: Partial<AuthorizationRequest> = {}): 
   uiLocales: ["de"],
   claimsLocales: [],
   display: "popup",
+  dpopJkt: "a thumbprint",
+  pushedAs: "a hash",
+  requestObject: { jtiHash: "another hash", until: after(60) },
   authorizationDetails: [{ detail: { type: "payment", actions: ["initiate"] }, digest: "a digest" }],
   claims: { id_token: { auth_time: { essential: true }, email: null, odd: { value: "\u0000" } } },
   ...over
@@ -244,6 +250,7 @@ export const authorizationCode = (over: Partial<Issued> = {}): Issued => ({
   redirectUriSent: true,
   codeChallenge: "challenge",
   nonce: "nonce",
+  dpopJkt: "a thumbprint",
   expiresAt: after(60),
   ...over
 })
