@@ -78,23 +78,28 @@ export const resourceFormatProblems = (resource: SeedResource): ReadonlyArray<Fo
   return found
 }
 
-/** The algorithms that the seed asks for beyond the ones there are keys for, each where it stands. */
-export const missingKeys = (seed: Seed, available: ReadonlySet<string>): ReadonlyArray<Warning> => {
-  const missing = (path: ReadonlyArray<PropertyKey>, algorithm: unknown): ReadonlyArray<Warning> =>
-    isSigning(algorithm) && !available.has(algorithm)
-      ? [
-          {
-            path: pathOf(path),
-            reason: `needs a signing key that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
-          }
-        ]
-      : []
-  return [
+/** Every algorithm that the seed asks the server to sign by, where it stands. */
+const asked = (seed: Seed) =>
+  [
     ...(seed.clients ?? []).flatMap((client, at) =>
-      answers.flatMap((answer) => missing(["clients", at, signed(answer)], stated(client, signed(answer))))
+      answers.map((answer) => ({ path: ["clients", at, signed(answer)], algorithm: stated(client, signed(answer)) }))
     ),
-    ...(seed.resources ?? []).flatMap(({ signingAlgorithm }, at) =>
-      missing(["resources", at, "signingAlgorithm"], signingAlgorithm)
-    )
-  ]
-}
+    ...(seed.resources ?? []).map(({ signingAlgorithm }, at) => ({
+      path: ["resources", at, "signingAlgorithm"],
+      algorithm: signingAlgorithm
+    }))
+  ].flatMap(({ algorithm, path }) => (isSigning(algorithm) ? [{ path, algorithm }] : []))
+
+/** The algorithms for which a server with this seed needs a key. */
+export const neededAlgorithms = (seed: Seed): ReadonlyArray<Metadata.SigningAlgorithm> => [
+  ...new Set(asked(seed).map(({ algorithm }) => algorithm))
+]
+
+/** The algorithms that the seed asks for beyond the ones there are keys for, each where it stands. */
+export const missingKeys = (seed: Seed, available: ReadonlySet<string>): ReadonlyArray<Warning> =>
+  asked(seed)
+    .filter(({ algorithm }) => !available.has(algorithm))
+    .map(({ algorithm, path }) => ({
+      path: pathOf(path),
+      reason: `needs a signing key that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
+    }))

@@ -69,10 +69,15 @@ export const profileOfClient = (client: Registration): SecurityProfile => {
   return isProfile(stated) ? stated : "none"
 }
 
+/** What the client's own profile signs, where it says so. */
+export const messageSigningOfClient = (client: Registration): MessageSigning | undefined => {
+  const parts = textsOf(client, "message_signing")
+  return parts.length === 0 ? undefined : (parts as MessageSigning)
+}
+
 const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => {
   const own = client === undefined ? "none" : profileOfClient(client)
-  const parts = client === undefined ? [] : textsOf(client, "message_signing")
-  const ownParts = signedParts(own, parts.length === 0 ? undefined : (parts as MessageSigning))
+  const ownParts = signedParts(own, client === undefined ? undefined : messageSigningOfClient(client))
   return [
     ...new Set([
       ...policy.securityProfiles.flatMap((profile) => rulesOf(profile, policy.messageSigning)),
