@@ -24,11 +24,12 @@ const live = Layer.mergeAll(SecretVerifier.layer, Policy.Policies.layer()).pipe(
 const me = AuditEvents.operator("test")
 
 const apply = (json: unknown) => Effect.flatMap(checkSeed(json), ({ seed }) => applySeed(issuer, seed, me))
-const problemsOf = (json: unknown) =>
-  Effect.map(Effect.flip(apply(json)), (error) => String(error.message).split("\n"))
+const problemsOf = (json: unknown) => Effect.map(Effect.flip(apply(json)), (error) => error.message.split("\n"))
 const settings = Effect.flatMap(Policy.PolicyStore, (store) => store.find(issuer))
 const metadataOf = (clientId: string) =>
-  Effect.flatMap(ClientStore, (store) => Effect.map(store.find(issuer, clientId), (found) => Option.getOrUndefined(found)?.metadata))
+  Effect.flatMap(ClientStore, (store) =>
+    Effect.map(store.find(issuer, clientId), (found) => Option.getOrUndefined(found)?.metadata)
+  )
 const actions = Effect.flatMap(AuditLog.AuditLog, (audit) =>
   Effect.map(audit.latest(issuer, 100), (events) => events.map((event) => `${event.action} ${event.target.id}`))
 )
@@ -44,7 +45,8 @@ const bank = {
 }
 const shop = { client_id: "shop", client_secret: "x".repeat(40), redirect_uris: ["https://shop.example/cb"] }
 const fapi = { security_profile: "fapi_2_0_security" }
-const mend = "To mend it: register token_endpoint_auth_method private_key_jwt, tls_client_auth or self_signed_tls_client_auth."
+const mend =
+  "To mend it: register token_endpoint_auth_method private_key_jwt, tls_client_auth or self_signed_tls_client_auth."
 const failsMethod =
   "fails fapi2-sp-client-authentication (FAPI 2.0 Security Profile §5.3.2.1 no. 7): the client authenticates by client_secret_basic. " +
   mend
@@ -77,7 +79,9 @@ describe("a seed", () => {
 
   effect("a client that fails a rule is refused: path, rule, section, problem and fix; nothing is applied", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* problemsOf({ clients: [bank, { ...shop, ...fapi }] }), [`clients[1]: ${failsMethod}`])
+      assert.deepStrictEqual(yield* problemsOf({ clients: [bank, { ...shop, ...fapi }] }), [
+        `clients[1]: ${failsMethod}`
+      ])
       assert.deepStrictEqual(yield* (yield* ClientStore).list(issuer), [])
     })
   )
@@ -107,7 +111,10 @@ describe("a seed", () => {
       yield* onlyRs256
       const policy = { securityProfile: "fapi_2_0_security", accessTokenLifetime: 300 } as const
       const problems = yield* problemsOf({ policy })
-      assert.match(problems[0]!, /^policy\.securityProfile: fails fapi2-sp-algorithms \(.*§5\.4\.1\): there is no signing/)
+      assert.match(
+        problems[0]!,
+        /^policy\.securityProfile: fails fapi2-sp-algorithms \(.*§5\.4\.1\): there is no signing/
+      )
       assert.strictEqual(problems.length, 1)
       assert.deepStrictEqual(yield* settings, {})
       yield* ManageKeys.rotate(issuer, "ES256", me)
@@ -229,7 +236,10 @@ describe("assess", () => {
         "policy-pushed-authorization-requests": "kept"
       })
       assert.deepStrictEqual(
-        clients.map(({ clientId, profiles }) => [clientId, ...profiles.map(({ profile, source }) => `${profile} ${source}`)]),
+        clients.map(({ clientId, profiles }) => [
+          clientId,
+          ...profiles.map(({ profile, source }) => `${profile} ${source}`)
+        ]),
         [
           ["bank", "mcp policy", "fapi_2_0_security client"],
           ["shop", "mcp policy"]
