@@ -28,7 +28,7 @@ export const inForce = ({ profiles }: Standing): ReadonlyArray<string> =>
     : profiles.map((one) => `${spoken(one)}, set for ${one.source === "policy" ? "the server" : "this client"}`)
 
 /** A rule: what it demands, then its id and where it stands. */
-export const ruleLines = (rule: ProfileRule.Rule, lead = "    "): ReadonlyArray<string> => [
+export const ruleLines = (rule: ProfileRule.Rule, lead = "  · "): ReadonlyArray<string> => [
   ...paragraph(rule.demands, { indent: 4, lead }),
   ...paragraph(`${rule.id} · ${rule.section}`, { indent: 4, style: dim })
 ]
@@ -38,7 +38,7 @@ const marks = { kept: green("✓"), failed: red("✗"), exempt: yellow("!") } as
 /** How a rule stands, with what is wrong and what to do about it. */
 export const assessmentLines = ({ findings, rule, state }: ProfileAssessment.Assessment): ReadonlyArray<string> => [
   ...ruleLines(rule, `  ${marks[state]} `),
-  ...(state === "exempt" ? [`    ${yellow("exempt")}   by dangerously_exempt_from`] : []),
+  ...(state === "exempt" ? [`    ${yellow("exempt")}   by dangerously_exempt_from in its registration`] : []),
   ...findings.flatMap(({ fix, problem }) => [
     ...paragraph(problem, { indent: 13, lead: `    ${red("problem")}  ` }),
     ...paragraph(fix, { indent: 13, lead: `    ${green("fix")}      ` })

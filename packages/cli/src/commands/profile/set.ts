@@ -1,4 +1,4 @@
-import { setProfile, type RefusedClient, sentences } from "@lockspire/admin"
+import { type ProfileRefused, setProfile, type RefusedClient } from "@lockspire/admin"
 import { Policy } from "@lockspire/core"
 import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
@@ -36,8 +36,18 @@ const partsOf = (
     : Effect.fail(failed("--message-signing takes requests, responses and introspection, separated by commas."))
 }
 
+const refusalOf = ({ clientId, failing, profile }: ProfileRefused): CommandFailed =>
+  failed(
+    `${clientId === undefined ? "The server" : `The client "${clientId}"`} cannot be held to ${profile} yet:`,
+    ...failing.flatMap(Profiles.assessmentLines),
+    "Nothing was changed."
+  )
+
 const warningOf = ({ clientId, failing }: RefusedClient): string =>
-  `warning: the client "${clientId}" will be refused until this is mended: it ${failing.flatMap(sentences).join(" It ")}`
+  [
+    `warning: the client "${clientId}" will be refused until this is mended:`,
+    ...failing.flatMap(Profiles.assessmentLines)
+  ].join("\n")
 
 export const set = Command.make(
   "set",
@@ -51,12 +61,13 @@ export const set = Command.make(
       { client, profile, messageSigning },
       yield* operator
     ).pipe(
-      Effect.catch((error) => Effect.fail(failed(error.message, "Nothing was changed."))),
+      Effect.mapError((error) => (error._tag === "ProfileRefused" ? refusalOf(error) : failed(error.message))),
       Effect.provide(services)
     )
     for (const refused of refusedClients) yield* Console.error(warningOf(refused))
     const who = client === undefined ? `The server ${issuer}` : `The client ${client} of ${issuer}`
-    const when = client === undefined ? " A server that runs sees it within five seconds." : ""
-    yield* Console.log(changed ? `${who} is held to ${profile} now.${when}` : `${who} is held to ${profile} already.`)
+    const what = profile === "none" ? "to no profile" : `to ${profile}`
+    yield* Console.log(`${who} is held ${what} ${changed ? "now" : "already"}.`)
+    if (changed && client === undefined) yield* Console.log("A server that runs sees it within five seconds.")
   }, Effect.scoped)
 ).pipe(Command.withDescription("Switch the server, or one client, into a profile, unless what it demands is missing"))
