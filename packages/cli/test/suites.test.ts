@@ -158,6 +158,24 @@ describe("lockspire dev", () => {
     }
   })
 
+  it("RFC 8705 §2: a FAPI client with a certificate is refused where none reach the server, and taken with --tls", async () => {
+    using own = folder()
+    const { jwk } = await Effect.runPromise(Certificates.makeCertificate({ subject: [["2.5.4.3", "bank"]] }))
+    const bank = {
+      client_id: "bank",
+      token_endpoint_auth_method: "self_signed_tls_client_auth",
+      jwks: { keys: [jwk] },
+      redirect_uris: ["https://bank.example/cb"],
+      security_profile: "fapi_2_0_security"
+    }
+    const args = ["dev", "--memory", "--seed", own.file("seed.json", { clients: [bank] })]
+    const refused = await run([...args, "--port", "0"])
+    assert.strictEqual(refused.code, 1)
+    assert.match(refused.stderr, /^clients\[0\]: fails fapi2-sp-client-authentication .* no client certificate reaches/)
+    await using server = await start([...args, "--tls"])
+    assert.match(server.url, /^https:/)
+  })
+
   it("--seed: makes the signing keys that it asks for, and says so in one line", async () => {
     using own = folder()
     const seed = own.file("seed.json", {
