@@ -52,9 +52,7 @@ const failsMethod =
   mend
 
 /** An issuer whose only key signs by RS256. */
-const onlyRs256 = Effect.gen(function* () {
-  yield* ManageKeys.rotate(issuer, "RS256", me)
-})
+const onlyRs256 = ManageKeys.rotate(issuer, "RS256", me)
 
 const effect = (title: string, body: () => Effect.Effect<void, unknown, Layer.Success<typeof live>>) =>
   it.effect(title, () => Effect.provide(body(), live))

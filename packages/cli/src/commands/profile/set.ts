@@ -22,19 +22,15 @@ const config = {
 
 const isMessageSigning = Schema.is(Policy.MessageSigning)
 
-const partsOf = (
-  profile: Policy.SecurityProfile,
-  given: Option.Option<string>
-): Effect.Effect<Policy.MessageSigning | undefined, CommandFailed> => {
-  if (Option.isNone(given)) return Effect.succeed(undefined)
+const partsOf = Effect.fnUntraced(function* (profile: Policy.SecurityProfile, given: Option.Option<string>) {
+  if (Option.isNone(given)) return undefined
   if (profile !== "fapi_2_0_message_signing") {
-    return Effect.fail(failed("--message-signing goes with fapi_2_0_message_signing."))
+    return yield* failed("--message-signing goes with fapi_2_0_message_signing.")
   }
   const parts = given.value.split(",").map((part) => part.trim())
-  return isMessageSigning(parts)
-    ? Effect.succeed(parts)
-    : Effect.fail(failed("--message-signing takes requests, responses and introspection, separated by commas."))
-}
+  if (isMessageSigning(parts)) return parts
+  return yield* failed("--message-signing takes requests, responses and introspection, separated by commas.")
+})
 
 const refusalOf = ({ clientId, failing, profile }: ProfileRefused): CommandFailed =>
   failed(
