@@ -108,7 +108,7 @@ describe("a seed", () => {
     Effect.gen(function* () {
       yield* onlyRs256
       const policy = { securityProfile: "fapi_2_0_security", accessTokenLifetime: 300 } as const
-      const problems = yield* problemsOf({ policy })
+      const problems = yield* problemsOf({ policy, clients: [bank] })
       assert.match(
         problems[0]!,
         /^policy\.securityProfile: fails fapi2-sp-algorithms \(.*§5\.4\.1\): there is no signing/

@@ -25,15 +25,16 @@ export const holdToProfiles = Effect.fnUntraced(function* (
   const before = policies.effectiveWith(stored)
   const after = policies.effectiveWith(policyAfter(stored, seed.policy))
   const facts = yield* factsOf(issuer, after)
+  const ofServer = seed.policy === undefined ? [] : failing(serverStanding(after, facts).assessments).flatMap(sentences)
   const problems: ReadonlyArray<Problem> = [
-    ...(seed.policy === undefined ? [] : failing(serverStanding(after, facts).assessments))
-      .flatMap(sentences)
-      .map((reason) => ({ path: "policy.securityProfile", reason })),
+    ...ofServer.map((reason) => ({ path: "policy.securityProfile", reason })),
     ...wanted.flatMap((client, at) =>
       client.disabled
         ? []
         : failing(clientStanding(after, client, facts).assessments)
             .flatMap(sentences)
+            // What the server lacks is told once, not again for each of its clients.
+            .filter((reason) => !ofServer.includes(reason))
             .map((reason) => ({ path: pathOf(["clients", at]), reason }))
     )
   ]
