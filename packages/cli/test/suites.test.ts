@@ -174,6 +174,7 @@ describe("lockspire dev", () => {
     assert.match(refused.stderr, /^clients\[0\]: fails fapi2-sp-client-authentication .* no client certificate reaches/)
     await using server = await start([...args, "--tls"])
     assert.match(server.url, /^https:/)
+    await server.stop()
   })
 
   it("--seed: makes the signing keys that it asks for, and says so in one line", async () => {
