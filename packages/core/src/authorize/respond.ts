@@ -1,5 +1,5 @@
 /** The authorization response, RFC 6749 §4.1.2, §4.1.2.1; always with `iss`, RFC 9207 §2. */
-import type { ResponseTarget } from "../authorization-request/validate.ts"
+import type { ResponseTarget } from "../authorization-request/establish.ts"
 import type { ResponseMode } from "../oauth/Metadata.ts"
 import type { AuthorizationError } from "../oauth/OAuthError.ts"
 

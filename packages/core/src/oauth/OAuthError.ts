@@ -47,6 +47,8 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<
     | "ResourceRequired"
     | "RequestUriInPush"
     | "KeyConflict"
+    | "ProofMissing"
+    | "CertificateMissing"
   >
 > {}
 

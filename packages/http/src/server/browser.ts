@@ -6,7 +6,7 @@ import {
   Issuer,
   OAuthError,
   type Parameters,
-  type Validate
+  type Establish
 } from "@lockspire/core"
 import { Effect, Option } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -24,7 +24,7 @@ import { toWire } from "../wire/oauthError.ts"
 import { protocolServices } from "./services.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
-type Failure = OAuthError.InvalidRequest | Validate.PageRefusal | Validate.RedirectRefusal
+type Failure = OAuthError.InvalidRequest | Establish.PageRefusal | Establish.RedirectRefusal
 
 /** Nothing of an authorization response may stay in a cache or leak to the next page (RFC 9700 §4.2). */
 const headers = { "cache-control": "no-store", "referrer-policy": "no-referrer" }
