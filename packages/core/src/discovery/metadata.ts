@@ -3,6 +3,7 @@
  * never written by hand; a member whose default would be untrue is stated, and no list is empty.
  */
 import { Effect } from "effect"
+import { requestObjectAlgorithms } from "../authorization-request/requestObject.ts"
 import { assertionAlgorithms } from "../client/assertion.ts"
 import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
@@ -32,6 +33,20 @@ const protocolClaims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce",
 const encryptionOf = (answer: Answer) => ({
   [`${answer}_encryption_alg_values_supported`]: EncryptionAlgorithm.literals,
   [`${answer}_encryption_enc_values_supported`]: ContentEncryption.literals
+})
+
+/** OpenID Connect Discovery §3: how request objects may be signed, and to what encrypted where there is a key for it. */
+const requestObjectsOf = (
+  signingAlgorithms: ReadonlyArray<string>,
+  encryptionAlgorithms: ReadonlyArray<EncryptionAlgorithm>
+) => ({
+  request_object_signing_alg_values_supported: signingAlgorithms,
+  ...(encryptionAlgorithms.length === 0
+    ? {}
+    : {
+        request_object_encryption_alg_values_supported: encryptionAlgorithms,
+        request_object_encryption_enc_values_supported: ContentEncryption.literals
+      })
 })
 
 /** draft-ietf-oauth-identity-assertion-authz-grant: what says that a resource's server takes identity assertions. */
@@ -76,6 +91,7 @@ export const metadata = Effect.gen(function* () {
     ...encryptionOf("id_token"),
     ...encryptionOf("userinfo"),
     ...encryptionOf("introspection"),
+    ...requestObjectsOf(allowed(requestObjectAlgorithms), yield* keys.encryptionAlgorithms(issuer.identifier)),
     token_endpoint_auth_methods_supported: methods,
     token_endpoint_auth_signing_alg_values_supported: allowed(assertionAlgorithms),
     revocation_endpoint_auth_methods_supported: methods,
