@@ -8,7 +8,7 @@ import { type Client, isConfidential } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { acceptedValues, type ClaimsRequest, parseRequest, requested } from "../oauth/Claims.ts"
-import { Display, Prompt, ResponseMode, supportedResponseTypes } from "../oauth/Metadata.ts"
+import { Display, Prompt, type ResponseMode, supportedResponseTypes } from "../oauth/Metadata.ts"
 import {
   type AuthorizationError,
   InvalidRequest,
@@ -26,6 +26,7 @@ import { currentResources, knownScopes, requestedResources } from "../resource/r
 import { verifyIdToken } from "../token/verify.ts"
 import { digestOf, requestedDetails } from "./details.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
+import { checkResponseMode, responseModeFor } from "./responseMode.ts"
 import { matchRedirectUri, type SafeRedirect } from "./SafeRedirect.ts"
 
 /** Shown to the person on a page of ours: nothing about the request can be trusted yet. */
@@ -46,6 +47,8 @@ export interface ResponseTarget {
 export class RedirectRefusal extends Data.TaggedError("RedirectRefusal")<{
   readonly error: AuthorizationError
   readonly target: ResponseTarget
+  /** Whose metadata says how the response is secured. */
+  readonly client: Client
 }> {}
 
 /** Client and redirect URI: until both are known to belong together every error is a page (RFC 6749 §4.1.2.1). */
@@ -114,7 +117,6 @@ const singleParameters = [
 const words = (text: string | undefined): ReadonlyArray<string> => (text ?? "").split(" ").filter((word) => word !== "")
 const isPrompt = Schema.is(Prompt)
 const isDisplay = Schema.is(Display)
-const isResponseMode = Schema.is(ResponseMode)
 const malformed = (parameter: string) => new InvalidRequest({ reason: "ParameterMalformed", parameter })
 
 /** RFC 7636 §4.3, §4.4.1: S256, and always, unless the operator exempted this confidential client. */
@@ -167,10 +169,14 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
   const { client, redirectUri, redirectUriSent } = yield* establish(parameters)
   const states = every(parameters, "state")
   const modes = every(parameters, "response_mode")
+  const responseMode = yield* Effect.mapError(
+    responseModeFor(client, modes),
+    (error) => new PageRefusal({ error, clientId: client.clientId })
+  )
   const target: ResponseTarget = {
     clientId: client.clientId,
     redirectUri,
-    responseMode: modes.length === 1 && isResponseMode(modes[0]) ? modes[0] : "query",
+    responseMode,
     state: states.length === 1 ? states[0] : undefined
   }
   return yield* Effect.gen(function* () {
@@ -216,13 +222,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       client.grantTypes.includes("authorization_code"),
       () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: "authorization_code" })
     )
-    const responseMode = modes[0]
-    yield* check(
-      "Multiple Response Types §2.1: response_mode is supported",
-      responseMode === undefined || isResponseMode(responseMode),
-      () =>
-        new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: responseMode ?? "" })
-    )
+    yield* checkResponseMode(client, modes[0])
 
     const resources = yield* currentResources
     const scopeText = yield* optional(parameters, "scope")
@@ -301,7 +301,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       clientId: client.clientId,
       redirectUri,
       redirectUriSent,
-      responseMode: target.responseMode,
+      responseMode,
       scope,
       state: target.state,
       nonce: yield* optional(parameters, "nonce"),
@@ -321,5 +321,5 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       authorizationDetails
     }
     return { client, request }
-  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target })))
+  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target, client })))
 })

@@ -30,7 +30,7 @@ import type { Interaction, Unfinished } from "./Interaction.ts"
 import { InteractionStore } from "./InteractionStore.ts"
 import { prepareCode } from "./issueCode.ts"
 import { askedOf, nextStep } from "./nextStep.ts"
-import { type AuthorizationResponse, success } from "./respond.ts"
+import { type AuthorizationResponse, secured, success } from "./respond.ts"
 
 /** A browser at one of our pages. */
 export interface Browser {
@@ -109,12 +109,13 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const step = mayAnswerAtOnce ? nextStep({ ...facts, since: undefined, prompted: [] }) : undefined
 
   if (step?._tag === "Refuse") {
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
   if (step?._tag === "Issue") {
     const { code, store } = yield* prepareCode(client, request, step.authentication, askedOf(request))
+    const response = yield* secured(success(issuer, request, code), client)
     yield* transaction.within(store)
-    return { _tag: "Respond", response: success(issuer, request, code) } satisfies Outcome
+    return { _tag: "Respond", response } satisfies Outcome
   }
 
   const handle = yield* randomToken
@@ -248,7 +249,7 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
   }
   if (step._tag === "Refuse") {
     yield* finishWith(interaction, undefined, Effect.void, "interaction.refused")
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
   return yield* issueTo(client, interaction, undefined, step.authentication, askedOf(request), Effect.void)
 })
@@ -290,11 +291,10 @@ const issueTo = <E, R>(
 ) =>
   Effect.gen(function* () {
     const { code, store } = yield* prepareCode(client, interaction.request, authentication, granted)
+    // A code that nobody can be told of is not made.
+    const response = yield* secured(success(interaction.issuer, interaction.request, code), client)
     yield* finishWith(interaction, decidedBy, Effect.andThen(alsoStore, store), "interaction.completed")
-    return {
-      _tag: "Respond",
-      response: success(interaction.issuer, interaction.request, code)
-    } satisfies Outcome
+    return { _tag: "Respond", response } satisfies Outcome
   })
 
 /** The answer to the consent page: form fields `csrf`, `decision`, `scope` (one per ticked box) and `remember`. */
@@ -322,7 +322,7 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
   }
   if (step._tag === "Refuse") {
     yield* finishWith(interaction, decider, Effect.void, "interaction.refused")
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
 
   const asked = askedOf(request)
@@ -335,7 +335,7 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
     const denied = new AccessDenied({ reason: "PersonDenied" })
     return yield* refuse(
       "RFC 6749 §4.1.2.1: the person approves",
-      new RedirectRefusal({ error: denied, target: request })
+      new RedirectRefusal({ error: denied, target: request, client })
     )
   }
   const granted: Asked = { ...asked, scope }

@@ -7,16 +7,20 @@ import { assertionAlgorithms } from "../client/assertion.ts"
 import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
 import { CurrentIssuer, type Issuer, url } from "../issuer/Issuer.ts"
+import { currentPolicy } from "../issuer/Policy.ts"
 import { TrustedIssuerStore } from "../jwt-bearer/TrustedIssuerStore.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import { claimsOfScope } from "../oauth/Claims.ts"
 import {
   ContentEncryption,
   EncryptionAlgorithm,
+  isJwtResponseMode,
   Prompt,
   ResponseMode,
   supportedResponseTypes
 } from "../oauth/Metadata.ts"
+import { rulesInForce } from "../profile/inForce.ts"
+import { demanding, excluding } from "../profile/Rule.ts"
 import { currentResources, knownScopes } from "../resource/registry.ts"
 import type { Answer } from "../token/SecuredResponse.ts"
 import { supportedGrantTypes } from "../token-endpoint/grants.ts"
@@ -24,7 +28,7 @@ import { supportedGrantTypes } from "../token-endpoint/grants.ts"
 /** The protocol's own claims, beside those of the standard scopes. */
 const protocolClaims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"]
 
-/** OpenID Connect Discovery §3, RFC 9701 §7: to what answers of this kind can be encrypted. */
+/** OpenID Connect Discovery §3, RFC 9701 §7, JARM §4: to what answers of this kind can be encrypted. */
 const encryptionOf = (answer: Answer) => ({
   [`${answer}_encryption_alg_values_supported`]: EncryptionAlgorithm.literals,
   [`${answer}_encryption_enc_values_supported`]: ContentEncryption.literals
@@ -36,7 +40,11 @@ const identityAssertionProfile = "urn:ietf:params:oauth:grant-profile:id-jag"
 export const metadata = Effect.gen(function* () {
   const issuer = yield* CurrentIssuer
   const keys = yield* SigningKeys
-  const algorithms = yield* keys.algorithms(issuer.identifier)
+  const rules = rulesInForce(yield* currentPolicy, undefined)
+  const algorithms = (yield* keys.algorithms(issuer.identifier)).filter(
+    (one) => excluding(rules, "signingAlgorithms", one) === undefined
+  )
+  const isSigned = demanding(rules, "signedResponse") !== undefined
   const resources = yield* currentResources
   const methods = yield* clientAuthenticationMethods
   const detailTypes = [...(yield* AuthorizationDetailsTypes).keys()]
@@ -52,16 +60,18 @@ export const metadata = Effect.gen(function* () {
     introspection_endpoint: url(issuer, "/introspect"),
     scopes_supported: knownScopes(resources),
     response_types_supported: supportedResponseTypes,
-    response_modes_supported: ResponseMode.literals,
+    response_modes_supported: ResponseMode.literals.filter((one) => !isSigned || isJwtResponseMode(one)),
     grant_types_supported: supportedGrantTypes,
     ...(takesIdentityAssertions ? { authorization_grant_profiles_supported: [identityAssertionProfile] } : {}),
     subject_types_supported: ["public", "pairwise"],
     id_token_signing_alg_values_supported: algorithms,
     userinfo_signing_alg_values_supported: algorithms,
     introspection_signing_alg_values_supported: algorithms,
+    authorization_signing_alg_values_supported: algorithms,
     ...encryptionOf("id_token"),
     ...encryptionOf("userinfo"),
     ...encryptionOf("introspection"),
+    ...encryptionOf("authorization"),
     token_endpoint_auth_methods_supported: methods,
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     revocation_endpoint_auth_methods_supported: methods,

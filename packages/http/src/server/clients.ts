@@ -1,5 +1,5 @@
 /** The endpoints that clients call: token (RFC 6749 §3.2), revocation (RFC 7009), introspection (RFC 7662). */
-import { introspect, introspectAsJwt, type OAuthError, revoke, token } from "@lockspire/core"
+import { introspectionResponse, type OAuthError, revoke, token } from "@lockspire/core"
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -62,10 +62,17 @@ export const layer = (path: string) =>
             endpoint: "introspect",
             request,
             pipeline: Effect.flatMap(readForm(request), (form) =>
-              prefers(request.headers["accept"], introspectionJwt, "application/json")
-                ? Effect.map(introspectAsJwt(form, credentials(request)), (token) => jwt(token, introspectionJwt))
-                : Effect.map(introspect(form, credentials(request)), (response) => json(response))
-            ).pipe(Effect.map(HttpServerResponse.setHeader("vary", "Accept"))),
+              introspectionResponse(
+                form,
+                credentials(request),
+                prefers(request.headers["accept"], introspectionJwt, "application/json")
+              )
+            ).pipe(
+              Effect.map((response) =>
+                response._tag === "Jwt" ? jwt(response.jwt, introspectionJwt) : json(response.claims)
+              ),
+              Effect.map(HttpServerResponse.setHeader("vary", "Accept"))
+            ),
             refused,
             render: sameOrigin
           }).pipe(Effect.provideContext(services))

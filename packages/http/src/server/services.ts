@@ -1,5 +1,5 @@
 /** The services that the pipelines need, taken once when the routes are built and lent to every request. */
-import type { Interact, introspectAsJwt, Issuer, metadata, revoke, token, userinfoResponse } from "@lockspire/core"
+import type { Interact, introspectionResponse, Issuer, metadata, revoke, token, userinfoResponse } from "@lockspire/core"
 import type { Crypto, SigningKeys } from "@lockspire/core"
 import { Effect } from "effect"
 
@@ -7,7 +7,7 @@ import { Effect } from "effect"
 export type ProtocolServices =
   | Exclude<
       | Effect.Services<ReturnType<typeof token>>
-      | Effect.Services<ReturnType<typeof introspectAsJwt>>
+      | Effect.Services<ReturnType<typeof introspectionResponse>>
       | Effect.Services<ReturnType<typeof revoke>>
       | Effect.Services<ReturnType<typeof userinfoResponse>>
       | Effect.Services<ReturnType<typeof Interact.begin>>
