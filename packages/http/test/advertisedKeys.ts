@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { decodeProtectedHeader, type JWK, SignJWT } from "jose"
 import { createSecretKey, generateKeyPairSync, randomUUID } from "node:crypto"
 import type { TestIssuer } from "../src/testing/index.ts"
-import { authorize, exchange, secret } from "./flow.ts"
+import { authorizationUrl, authorize, browser, exchange, secret } from "./flow.ts"
 
 type Running = typeof TestIssuer.TestIssuer.Service
 export type Works = (issuer: string, value: string, running: Running) => Promise<boolean>
@@ -75,7 +75,8 @@ const answersOf = async (issuer: string, clientId: string): Promise<Readonly<Rec
   })
   const jwtOf = async (answer: Response) =>
     /jwt/.test(answer.headers.get("content-type") ?? "") ? await answer.text() : undefined
-  const authorization = (await authorize(issuer, clientId, { response_mode: "jwt" })).get("response") ?? undefined
+  const landed = await browser().visit(authorizationUrl(issuer, clientId, { response_mode: "jwt" }))
+  const authorization = landed.url.searchParams.get("response") ?? undefined
   return { id_token, userinfo: await jwtOf(userinfo), introspection: await jwtOf(introspection), authorization }
 }
 

@@ -61,7 +61,10 @@ const responseLifetime = 300
  * specification names none, and there are clients that take nothing but `JWT`, which is our ID token's. A reader of ours
  * wants a `typ`, and userinfo, the other JWT without one, has `sub` and no `exp`, where this has `exp` and no `sub`.
  */
-export const secured = Effect.fnUntraced(function* ({ parameters, redirectUri, responseMode }: Unsecured, client: Client) {
+export const secured = Effect.fnUntraced(function* (
+  { parameters, redirectUri, responseMode }: Unsecured,
+  client: Client
+) {
   if (!isJwtResponseMode(responseMode)) return { parameters, redirectUri, responseMode } satisfies AuthorizationResponse
   const now = yield* DateTime.now
   const response = yield* Effect.gen(function* () {

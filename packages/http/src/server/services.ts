@@ -1,5 +1,13 @@
 /** The services that the pipelines need, taken once when the routes are built and lent to every request. */
-import type { Interact, introspectionResponse, Issuer, metadata, revoke, token, userinfoResponse } from "@lockspire/core"
+import type {
+  Interact,
+  introspectionResponse,
+  Issuer,
+  metadata,
+  revoke,
+  token,
+  userinfoResponse
+} from "@lockspire/core"
 import type { Crypto, SigningKeys } from "@lockspire/core"
 import { Effect } from "effect"
 
@@ -11,7 +19,6 @@ export type ProtocolServices =
       | Effect.Services<ReturnType<typeof revoke>>
       | Effect.Services<ReturnType<typeof userinfoResponse>>
       | Effect.Services<ReturnType<typeof Interact.begin>>
-      | Effect.Services<ReturnType<typeof Interact.resume>>
       | Effect.Services<ReturnType<typeof Interact.decide>>
       | Effect.Services<typeof metadata>,
       Issuer.CurrentIssuer
