@@ -13,6 +13,5 @@ export const normalTarget = (uri: string): string | undefined => {
   const isUri = /^[\x21-\x5b\x5d-\x7e]+$/.test(uri) && /^https?:\/\/[^/?#@]+(?:[/?#]|$)/i.test(uri)
   if (!isUri || !URL.canParse(uri)) return undefined
   const url = new URL(uri)
-  if (url.username !== "" || url.password !== "") return undefined
   return `${url.protocol}//${url.host}${oneSpelling(url.pathname)}`
 }
