@@ -18,7 +18,7 @@ export const makeProofKey = async (algorithm = "ES256"): Promise<ProofKey> => {
   const { privateKey, publicKey } = await jose.generateKeyPair(algorithm, { extractable: true })
   const [jwk, privateJwk] = await Promise.all([jose.exportJWK(publicKey), jose.exportJWK(privateKey)])
   const jkt = await jose.calculateJwkThumbprint(jwk)
-  return { algorithm, sign: privateKey, jwk: jwk as Jwk, privateJwk: privateJwk as Jwk, jkt }
+  return { algorithm, sign: privateKey, jwk: jwk, privateJwk: privateJwk, jkt }
 }
 
 export type Members = Readonly<Record<string, unknown>>
@@ -37,7 +37,7 @@ export const proofOf = Effect.fnUntraced(function* (key: ProofKey, { claims = {}
   const payload = { htm: "POST", htu: tokenUri, iat, jti: `proof-${++serial}`, ...claims }
   return yield* Effect.promise(() =>
     new jose.CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
-      .setProtectedHeader({ alg: key.algorithm, typ: "dpop+jwt", jwk: key.jwk as jose.JWK, ...header })
+      .setProtectedHeader({ alg: key.algorithm, typ: "dpop+jwt", jwk: key.jwk, ...header })
       .sign(key.sign)
   )
 })
