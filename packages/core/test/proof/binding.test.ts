@@ -61,7 +61,11 @@ const ways: ReadonlyArray<
     run: (client: Client, resource: string, shown: Shown) => Effect.Effect<TokenResponse, Refused, Services>
   ]
 > = [
-  ["the code", (client, resource, shown) => Effect.flatMap(codeRequest(client, resource), (members) => request(client, members, shown))],
+  [
+    "the code",
+    (client, resource, shown) =>
+      Effect.flatMap(codeRequest(client, resource), (members) => request(client, members, shown))
+  ],
   [
     "a refresh with rotation",
     Effect.fnUntraced(function* (client, resource, shown) {
@@ -79,7 +83,10 @@ const ways: ReadonlyArray<
       return second
     })
   ],
-  ["client credentials", (client, resource, shown) => request(client, { grant_type: grantTypes.machine, resource }, shown)],
+  [
+    "client credentials",
+    (client, resource, shown) => request(client, { grant_type: grantTypes.machine, resource }, shown)
+  ],
   [
     "a token exchange",
     Effect.fnUntraced(function* (client, resource, shown) {
@@ -87,7 +94,10 @@ const ways: ReadonlyArray<
       return yield* request(client, yield* exchangeRequest(client, subject.access_token, resource), shown)
     })
   ],
-  ["an assertion", (client, resource, shown) => Effect.flatMap(bearerRequest(resource), (members) => request(client, members, shown))]
+  [
+    "an assertion",
+    (client, resource, shown) => Effect.flatMap(bearerRequest(resource), (members) => request(client, members, shown))
+  ]
 ]
 
 const recordedBinding = Effect.fnUntraced(function* ({ access_token }: TokenResponse) {
@@ -248,21 +258,23 @@ layer(Server.layer({ resources }))("what tokens are bound to", (it) => {
     })
   )
 
-  it.effect("RFC 9449 §5: opportunistic asks for nothing of whoever shows no key, and keeps the first that is shown", () =>
-    Effect.gen(function* () {
-      for (const [metadata, resource] of [
-        [{ dpop: "opportunistic" }, ""],
-        [{}, loose.identifier]
-      ] as const) {
-        const client = yield* aConfidential(metadata)
-        const first = yield* request(client, yield* codeRequest(client, resource))
-        const second = yield* request(client, refreshRequest(first))
-        assert.isUndefined(yield* refreshBinding(second))
-        const third = yield* request(client, refreshRequest(second), { key: other })
-        assert.deepStrictEqual(yield* refreshBinding(third), { jkt: other.jkt })
-        yield* refuses(request(client, refreshRequest(third), { key }), keyMismatch)
-      }
-    })
+  it.effect(
+    "RFC 9449 §5: opportunistic asks for nothing of whoever shows no key, and keeps the first that is shown",
+    () =>
+      Effect.gen(function* () {
+        for (const [metadata, resource] of [
+          [{ dpop: "opportunistic" }, ""],
+          [{}, loose.identifier]
+        ] as const) {
+          const client = yield* aConfidential(metadata)
+          const first = yield* request(client, yield* codeRequest(client, resource))
+          const second = yield* request(client, refreshRequest(first))
+          assert.isUndefined(yield* refreshBinding(second))
+          const third = yield* request(client, refreshRequest(second), { key: other })
+          assert.deepStrictEqual(yield* refreshBinding(third), { jkt: other.jkt })
+          yield* refuses(request(client, refreshRequest(third), { key }), keyMismatch)
+        }
+      })
   )
 
   it.effect("RFC 9449 §10: a code with dpop_jkt is for the holder of that key, and is not spent by others", () =>
@@ -271,7 +283,11 @@ layer(Server.layer({ resources }))("what tokens are bound to", (it) => {
         Effect.succeed(
           AuthorizationCodeStore.of({
             ...store,
-            find: (issuer, hash) => Effect.map(store.find(issuer, hash), Option.map((code) => ({ ...code, dpopJkt: key.jkt })))
+            find: (issuer, hash) =>
+              Effect.map(
+                store.find(issuer, hash),
+                Option.map((code) => ({ ...code, dpopJkt: key.jkt }))
+              )
           })
         )
       )
@@ -360,20 +376,22 @@ layer(Server.layer({ resources, policy: { dpop: "opportunistic" } }))("a server 
 })
 
 layer(Server.layer({ resources, policy: { securityProfile: "fapi_2_0_security" } }))("a FAPI server", (it) => {
-  it.effect("FAPI 2.0 Security Profile §5.3.2.1 no. 5: binds by DPoP, or else to the certificate; and nothing is not enough", () =>
-    Effect.gen(function* () {
-      const assertionKey = yield* makeKey("ES256")
-      const stated = { tokenEndpointAuthMethod: "private_key_jwt" }
-      const client = yield* aConfidential({ jwks: { keys: [assertionKey.jwk] } }, stated)
-      const machine = { grant_type: grantTypes.machine }
-      const thumbprint = yield* certificateThumbprint(certificate)
-      const send = (shown: Shown) => request(client, machine, shown, assertionKey)
-      yield* refuses(send({}), proofMissing)
-      assert.deepStrictEqual(yield* recordedBinding(yield* send({ key })), { jkt: key.jkt })
-      assert.deepStrictEqual(yield* recordedBinding(yield* send({ certificate })), { "x5t#S256": thumbprint })
-      assert.deepStrictEqual(yield* recordedBinding(yield* send({ key, certificate })), { jkt: key.jkt })
-      const rs256 = yield* Effect.promise(() => makeProofKey("RS256"))
-      yield* refuses(send({ key: rs256 }), "InvalidDpopProof ProofAlgorithmNotAllowed")
-    })
+  it.effect(
+    "FAPI 2.0 Security Profile §5.3.2.1 no. 5: binds by DPoP, or else to the certificate; and nothing is not enough",
+    () =>
+      Effect.gen(function* () {
+        const assertionKey = yield* makeKey("ES256")
+        const stated = { tokenEndpointAuthMethod: "private_key_jwt" }
+        const client = yield* aConfidential({ jwks: { keys: [assertionKey.jwk] } }, stated)
+        const machine = { grant_type: grantTypes.machine }
+        const thumbprint = yield* certificateThumbprint(certificate)
+        const send = (shown: Shown) => request(client, machine, shown, assertionKey)
+        yield* refuses(send({}), proofMissing)
+        assert.deepStrictEqual(yield* recordedBinding(yield* send({ key })), { jkt: key.jkt })
+        assert.deepStrictEqual(yield* recordedBinding(yield* send({ certificate })), { "x5t#S256": thumbprint })
+        assert.deepStrictEqual(yield* recordedBinding(yield* send({ key, certificate })), { jkt: key.jkt })
+        const rs256 = yield* Effect.promise(() => makeProofKey("RS256"))
+        yield* refuses(send({ key: rs256 }), "InvalidDpopProof ProofAlgorithmNotAllowed")
+      })
   )
 })

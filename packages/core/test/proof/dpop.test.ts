@@ -120,7 +120,20 @@ layer(Server.layer())("a DPoP proof", (it) => {
   it.effect("RFC 9449 §4.3 no. 5: alg is asymmetric, and there; none, HS256 and unknown ones are refused", () =>
     Effect.gen(function* () {
       const payload = { htm: "POST", htu: tokenUri, iat: yield* secondsFrom(0), jti: "one" }
-      for (const alg of ["none", "NONE", "HS256", "HS512", "es256", "dir", "RSA1_5", "ES256K", "", 7, null, undefined]) {
+      for (const alg of [
+        "none",
+        "NONE",
+        "HS256",
+        "HS512",
+        "es256",
+        "dir",
+        "RSA1_5",
+        "ES256K",
+        "",
+        7,
+        null,
+        undefined
+      ]) {
         yield* refuses(verified(assembled({ alg, typ: "dpop+jwt", jwk: key.jwk }, payload)), algorithm)
       }
       const known = { alg: "ES256", typ: "dpop+jwt", jwk: key.jwk }
@@ -234,38 +247,46 @@ layer(Server.layer())("a DPoP proof", (it) => {
     })
   )
 
-  it.effect("RFC 9449 §8, §9: a nonce is good for five minutes, at the issuer and the kind of endpoint it is from", () =>
-    Effect.gen(function* () {
-      const nonces = yield* Nonces
-      // At the last moment of the minute in which it is handed out.
-      const now = (yield* DateTime.now).epochMilliseconds
-      yield* TestClock.adjust(60_000 - (now % 60_000) - 1)
-      const nonce = yield* nonces.current(testIssuer, "authorization server")
-      const foreign = yield* nonces.current("https://other.example", "authorization server")
-      const ofResource = yield* nonces.current(testIssuer, "resource")
-      const withNonce = (value: string, over: Partial<ProofContext> = {}) =>
-        Effect.flatMap(proofOf(key, { claims: { nonce: value } }), (proof) =>
-          outcomeOf(proof, { nonceRequired: true, ...over })
-        )
-      assert.strictEqual(yield* withNonce(nonce), taken)
-      assert.strictEqual(yield* withNonce(nonce), taken)
-      assert.strictEqual(yield* withNonce(nonce, { nonceRequired: false }), taken)
-      assert.strictEqual(yield* withNonce(foreign), nonceNotOurs)
-      assert.strictEqual(yield* withNonce(ofResource), nonceNotOurs)
-      assert.strictEqual(yield* withNonce(nonce, { purpose: "resource" }), nonceNotOurs)
-      assert.strictEqual(yield* withNonce(ofResource, { purpose: "resource" }), taken)
-      assert.strictEqual(yield* withNonce(nonce, { issuer: "https://other.example" }), nonceNotOurs)
-      for (const forged of [`${nonce}A`, nonce.slice(0, -1), nonce.slice(0, 8), `B${nonce.slice(1)}`, nonce.toLowerCase()]) {
-        assert.strictEqual(yield* withNonce(forged), nonceNotOurs)
-      }
-      yield* TestClock.adjust(1)
-      assert.notStrictEqual(yield* nonces.current(testIssuer, "authorization server"), nonce)
-      assert.strictEqual(yield* withNonce(nonce), taken)
-      yield* TestClock.adjust(300_000 - 1)
-      assert.strictEqual(yield* withNonce(nonce), taken)
-      yield* TestClock.adjust(1)
-      assert.strictEqual(yield* withNonce(nonce), nonceNotOurs)
-    })
+  it.effect(
+    "RFC 9449 §8, §9: a nonce is good for five minutes, at the issuer and the kind of endpoint it is from",
+    () =>
+      Effect.gen(function* () {
+        const nonces = yield* Nonces
+        // At the last moment of the minute in which it is handed out.
+        const now = (yield* DateTime.now).epochMilliseconds
+        yield* TestClock.adjust(60_000 - (now % 60_000) - 1)
+        const nonce = yield* nonces.current(testIssuer, "authorization server")
+        const foreign = yield* nonces.current("https://other.example", "authorization server")
+        const ofResource = yield* nonces.current(testIssuer, "resource")
+        const withNonce = (value: string, over: Partial<ProofContext> = {}) =>
+          Effect.flatMap(proofOf(key, { claims: { nonce: value } }), (proof) =>
+            outcomeOf(proof, { nonceRequired: true, ...over })
+          )
+        assert.strictEqual(yield* withNonce(nonce), taken)
+        assert.strictEqual(yield* withNonce(nonce), taken)
+        assert.strictEqual(yield* withNonce(nonce, { nonceRequired: false }), taken)
+        assert.strictEqual(yield* withNonce(foreign), nonceNotOurs)
+        assert.strictEqual(yield* withNonce(ofResource), nonceNotOurs)
+        assert.strictEqual(yield* withNonce(nonce, { purpose: "resource" }), nonceNotOurs)
+        assert.strictEqual(yield* withNonce(ofResource, { purpose: "resource" }), taken)
+        assert.strictEqual(yield* withNonce(nonce, { issuer: "https://other.example" }), nonceNotOurs)
+        for (const forged of [
+          `${nonce}A`,
+          nonce.slice(0, -1),
+          nonce.slice(0, 8),
+          `B${nonce.slice(1)}`,
+          nonce.toLowerCase()
+        ]) {
+          assert.strictEqual(yield* withNonce(forged), nonceNotOurs)
+        }
+        yield* TestClock.adjust(1)
+        assert.notStrictEqual(yield* nonces.current(testIssuer, "authorization server"), nonce)
+        assert.strictEqual(yield* withNonce(nonce), taken)
+        yield* TestClock.adjust(300_000 - 1)
+        assert.strictEqual(yield* withNonce(nonce), taken)
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* withNonce(nonce), nonceNotOurs)
+      })
   )
 
   it.effect("RFC 9449 §8.2: a proof with a nonce, or without the one it needs, is answered with a fresh one", () =>
@@ -302,7 +323,10 @@ layer(Server.layer())("a DPoP proof", (it) => {
         [htm, { claims: { htm: "POST" } }],
         [htu, { claims: { htu: tokenUri } }],
         [jti, { claims: { jti: "mended-last" } }],
-        [nonceNotOurs, { claims: { nonce: yield* Nonces.use((nonces) => nonces.current(testIssuer, "authorization server")) } }],
+        [
+          nonceNotOurs,
+          { claims: { nonce: yield* Nonces.use((nonces) => nonces.current(testIssuer, "authorization server")) } }
+        ],
         [tooOld, { claims: { iat: yield* secondsFrom(40) } }],
         [early, { claims: { iat: yield* secondsFrom(0) } }],
         [tooOld, { claims: { exp: undefined } }],
@@ -316,7 +340,10 @@ layer(Server.layer())("a DPoP proof", (it) => {
       const iats = { 40: yield* secondsFrom(40), 0: yield* secondsFrom(0) }
       const nonce = yield* Nonces.use((nonces) => nonces.current(testIssuer, "authorization server"))
       for (const [at, [reason, mended]] of steps.entries()) {
-        yield* refuses(Effect.flatMap(proofOf(key, changes), (proof) => verified(proof, over)), reason)
+        yield* refuses(
+          Effect.flatMap(proofOf(key, changes), (proof) => verified(proof, over)),
+          reason
+        )
         const moved =
           at === 6 ? { nonce } : at === 7 ? { iat: iats[40], exp: iats[0] - 31 } : at === 8 ? { iat: iats[0] } : {}
         changes = {
