@@ -10,7 +10,7 @@ export const makeKey = async () => {
   return { privateKey, publicKey, jwk, jkt: await jose.calculateJwkThumbprint(jwk) }
 }
 
-export const hash = (text: string): string => createHash("sha256").update(text).digest("base64url")
+export const hash = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("base64url")
 
 /** A good proof for the request, with `claims` replaced or, when undefined, removed. */
 export const proofFor = (key: Key, htm: string, htu: string, claims: Record<string, unknown> = {}): Promise<string> =>
