@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { decodeJwt } from "jose"
-import { PageRefusal, RedirectRefusal } from "../src/authorization-request/validate.ts"
+import { PageRefusal, RedirectRefusal } from "../src/authorization-request/establish.ts"
 import type { OAuthError } from "../src/oauth/OAuthError.ts"
 import { everyRule } from "../src/profile/inForce.ts"
 

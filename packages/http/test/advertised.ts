@@ -1,7 +1,7 @@
 /** Everything the metadata can list, and one request that puts a value of each list to work. */
 import { Effect } from "effect"
 import type { TestIssuer } from "../src/testing/index.ts"
-import { type Answer, asserted, encrypts, type Endpoint, signs, type Works } from "./advertisedKeys.ts"
+import { type Answer, asserted, encrypts, type Endpoint, proofBy, signs, type Works } from "./advertisedKeys.ts"
 import { authorize, basic, browser, errorOf, exchange, payloadOf, post, refresh, secret, signIn } from "./flow.ts"
 
 type Running = typeof TestIssuer.TestIssuer.Service
@@ -153,6 +153,17 @@ export const lists: Readonly<Record<string, List>> = {
   ...endpointLists("token", "token"),
   ...endpointLists("revocation", "revoke"),
   ...endpointLists("introspection", "introspect"),
+  dpop_signing_alg_values_supported: {
+    works: async (issuer, algorithm) => {
+      const answer = await fetch(`${issuer}/token`, {
+        method: "POST",
+        headers: { ...basic("first"), dpop: await proofBy(algorithm, issuer) },
+        body: new URLSearchParams({ grant_type: "refresh_token", refresh_token: "x" })
+      })
+      return (await errorOf(answer)) === "invalid_grant"
+    },
+    candidates: ["none", "HS256", "ES256K", "made_up"]
+  },
   code_challenge_methods_supported: {
     works: async (issuer, code_challenge_method) =>
       (await authorize(issuer, "first", { code_challenge_method })).has("code"),

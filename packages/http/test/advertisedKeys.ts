@@ -56,6 +56,19 @@ export const asserted = async (issuer: string, algorithm: string, running: Runni
   }
 }
 
+/** A DPoP proof for the token endpoint; by an algorithm that nobody can sign with it has a signature of nobody. */
+export const proofBy = async (algorithm: string, issuer: string): Promise<string> => {
+  const jwk = pairOf(algorithm).publicKey.export({ format: "jwk" }) as JWK
+  const claims = { htm: "POST", htu: `${issuer}/token`, jti: randomUUID() }
+  const header = { alg: algorithm, typ: "dpop+jwt", jwk }
+  try {
+    return await new SignJWT(claims).setIssuedAt().setProtectedHeader(header).sign(pairOf(algorithm).privateKey)
+  } catch {
+    const payload = Buffer.from(JSON.stringify({ ...claims, iat: Math.floor(Date.now() / 1000) })).toString("base64url")
+    return `${Buffer.from(JSON.stringify(header)).toString("base64url")}.${payload}.AAAA`
+  }
+}
+
 /** The answers that can be JWTs, as the client gets them; undefined for one that is none. */
 const answersOf = async (issuer: string, clientId: string): Promise<Readonly<Record<Answer, string | undefined>>> => {
   const response = await authorize(issuer, clientId, { scope: "openid" })

@@ -29,6 +29,7 @@ suite(
       for (const [name, values] of names) assert.isNotEmpty(values as ReadonlyArray<string>, name)
       const flags = Object.entries(metadata).filter(([, value]) => typeof value === "boolean")
       assert.deepStrictEqual(Object.fromEntries(flags), {
+        tls_client_certificate_bound_access_tokens: false,
         claims_parameter_supported: true,
         request_parameter_supported: false,
         request_uri_parameter_supported: false,

@@ -114,9 +114,6 @@ export const authorizing: ReadonlySet<string> = new Set([
 
 /** IANA "OAuth Dynamic Client Registration Metadata": fields that are stored, and on which nothing acts yet. */
 export const inert: ReadonlySet<string> = new Set([
-  "request_object_signing_alg",
-  "request_object_encryption_alg",
-  "request_object_encryption_enc",
   "default_acr_values",
   "initiate_login_uri",
   "request_uris",

@@ -3,7 +3,7 @@
  * JWT.
  */
 import { DateTime, Effect } from "effect"
-import { PageRefusal, type ResponseTarget } from "../authorization-request/validate.ts"
+import { PageRefusal, type ResponseTarget } from "../authorization-request/establish.ts"
 import type { Client } from "../client/Client.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { carrierOf, isJwtResponseMode, type PlainResponseMode, type ResponseMode } from "../oauth/Metadata.ts"

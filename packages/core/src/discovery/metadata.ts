@@ -3,6 +3,7 @@
  * never written by hand; a member whose default would be untrue is stated, and no list is empty.
  */
 import { Effect } from "effect"
+import { requestObjectAlgorithms } from "../authorization-request/requestObject.ts"
 import { assertionAlgorithms } from "../client/assertion.ts"
 import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
@@ -21,6 +22,7 @@ import {
 } from "../oauth/Metadata.ts"
 import { rulesInForce } from "../profile/inForce.ts"
 import { demanding, excluding } from "../profile/Rule.ts"
+import { proofAlgorithms } from "../proof/dpop.ts"
 import { currentResources, knownScopes } from "../resource/registry.ts"
 import type { Answer } from "../token/SecuredResponse.ts"
 import { supportedGrantTypes } from "../token-endpoint/grants.ts"
@@ -34,19 +36,37 @@ const encryptionOf = (answer: Answer) => ({
   [`${answer}_encryption_enc_values_supported`]: ContentEncryption.literals
 })
 
+/** OpenID Connect Discovery §3: how request objects may be signed, and to what encrypted where there is a key for it. */
+const requestObjectsOf = (
+  signingAlgorithms: ReadonlyArray<string>,
+  encryptionAlgorithms: ReadonlyArray<EncryptionAlgorithm>
+) => ({
+  request_object_signing_alg_values_supported: signingAlgorithms,
+  ...(encryptionAlgorithms.length === 0
+    ? {}
+    : {
+        request_object_encryption_alg_values_supported: encryptionAlgorithms,
+        request_object_encryption_enc_values_supported: ContentEncryption.literals
+      })
+})
+
 /** draft-ietf-oauth-identity-assertion-authz-grant: what says that a resource's server takes identity assertions. */
 const identityAssertionProfile = "urn:ietf:params:oauth:grant-profile:id-jag"
 
 export const metadata = Effect.gen(function* () {
   const issuer = yield* CurrentIssuer
   const keys = yield* SigningKeys
-  const rules = rulesInForce(yield* currentPolicy, undefined)
-  const algorithms = (yield* keys.algorithms(issuer.identifier)).filter(
-    (one) => excluding(rules, "signingAlgorithms", one) === undefined
-  )
-  const isSigned = demanding(rules, "signedResponse") !== undefined
   const resources = yield* currentResources
-  const methods = yield* clientAuthenticationMethods
+  const mutualTls = yield* MutualTls
+  // What holds for every client; what one of them is held to beyond it is told to nobody else.
+  const rules = rulesInForce(yield* currentPolicy, undefined)
+  const allowed = <A extends string>(values: ReadonlyArray<A>) =>
+    values.filter((value) => excluding(rules, "signingAlgorithms", value) === undefined)
+  const isSigned = demanding(rules, "signedResponse") !== undefined
+  const algorithms = allowed(yield* keys.algorithms(issuer.identifier))
+  const methods = (yield* clientAuthenticationMethods).filter(
+    (method) => excluding(rules, "clientAuthentication", method) === undefined
+  )
   const detailTypes = [...(yield* AuthorizationDetailsTypes).keys()]
   const trusted = yield* (yield* TrustedIssuerStore).list(issuer.identifier)
   const takesIdentityAssertions = trusted.some((one) => one.identityAssertions)
@@ -58,6 +78,9 @@ export const metadata = Effect.gen(function* () {
     jwks_uri: url(issuer, "/jwks"),
     revocation_endpoint: url(issuer, "/revoke"),
     introspection_endpoint: url(issuer, "/introspect"),
+    pushed_authorization_request_endpoint: url(issuer, "/par"),
+    ...(demanding(rules, "pushedRequest") === undefined ? {} : { require_pushed_authorization_requests: true }),
+    ...(demanding(rules, "signedRequest") === undefined ? {} : { require_signed_request_object: true }),
     scopes_supported: knownScopes(resources),
     response_types_supported: supportedResponseTypes,
     response_modes_supported: ResponseMode.literals.filter((one) => !isSigned || isJwtResponseMode(one)),
@@ -72,13 +95,16 @@ export const metadata = Effect.gen(function* () {
     ...encryptionOf("userinfo"),
     ...encryptionOf("introspection"),
     ...encryptionOf("authorization"),
+    ...requestObjectsOf(allowed(requestObjectAlgorithms), yield* keys.encryptionAlgorithms(issuer.identifier)),
     token_endpoint_auth_methods_supported: methods,
-    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    token_endpoint_auth_signing_alg_values_supported: allowed(assertionAlgorithms),
     revocation_endpoint_auth_methods_supported: methods,
-    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    revocation_endpoint_auth_signing_alg_values_supported: allowed(assertionAlgorithms),
     introspection_endpoint_auth_methods_supported: methods,
-    introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
-    ...aliasesOf(issuer, yield* MutualTls),
+    introspection_endpoint_auth_signing_alg_values_supported: allowed(assertionAlgorithms),
+    ...aliasesOf(issuer, mutualTls),
+    dpop_signing_alg_values_supported: allowed(proofAlgorithms),
+    tls_client_certificate_bound_access_tokens: mutualTls !== undefined,
     code_challenge_methods_supported: ["S256"],
     prompt_values_supported: Prompt.literals,
     claims_supported: [...protocolClaims, ...Object.values(claimsOfScope).flat()],
@@ -98,7 +124,9 @@ const aliasesOf = (issuer: Issuer, mutualTls: MutualTlsOptions | undefined) => {
     mtls_endpoint_aliases: {
       token_endpoint: `${origin}${issuer.path}/token`,
       revocation_endpoint: `${origin}${issuer.path}/revoke`,
-      introspection_endpoint: `${origin}${issuer.path}/introspect`
+      introspection_endpoint: `${origin}${issuer.path}/introspect`,
+      pushed_authorization_request_endpoint: `${origin}${issuer.path}/par`,
+      userinfo_endpoint: `${origin}${issuer.path}/userinfo`
     }
   }
 }

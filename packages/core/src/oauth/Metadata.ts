@@ -53,11 +53,15 @@ export const SigningAlgorithm = Schema.Literals(["RS256", "PS256", "ES256", "ES3
 export type SigningAlgorithm = typeof SigningAlgorithm.Type
 
 /**
- * JWE key management with which we encrypt, RFC 7518 §4.1. RSA1_5 is open to Bleichenbacher's attack, PBES2 to whoever
+ * JWE key management with which we encrypt and decrypt, RFC 7518 §4.1. RSA1_5 is open to Bleichenbacher's attack, PBES2 to whoever
  * chooses the iteration count: neither is here.
  */
 export const EncryptionAlgorithm = Schema.Literals(["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256"])
 export type EncryptionAlgorithm = typeof EncryptionAlgorithm.Type
+
+/** What an issuer can have keys for: to sign with, and for others to encrypt to. */
+export const KeyAlgorithm = Schema.Literals([...SigningAlgorithm.literals, ...EncryptionAlgorithm.literals])
+export type KeyAlgorithm = typeof KeyAlgorithm.Type
 
 /** JWE content encryption, RFC 7518 §5.1. */
 export const ContentEncryption = Schema.Literals(["A128GCM", "A256GCM", "A128CBC-HS256"])

@@ -13,10 +13,11 @@ import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import * as Jwe from "../jose/Jwe.ts"
 import type { Payload } from "../jose/Jwt.ts"
+import { proofMissing } from "../proof/sender.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import type { Confirmation } from "../oauth/Confirmation.ts"
-import { InvalidDpopProof, InvalidTarget } from "../oauth/OAuthError.ts"
+import { InvalidTarget } from "../oauth/OAuthError.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { audienceOf, currentResources, scopeAt } from "../resource/registry.ts"
 import type { Resource } from "../resource/Resource.ts"
@@ -126,7 +127,7 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
   yield* check(
     "RFC 9449 §5: tokens for the resource are bound by DPoP where it says so",
     facts.confirmation?.jkt !== undefined || own.every((resource) => resource.dpop !== "required"),
-    () => new InvalidDpopProof({ reason: "ProofMissing" })
+    proofMissing
   )
   const issuer = (yield* CurrentIssuer).identifier
   const ends = [grant?.expiresAt, notAfter].flatMap((end) => (end === undefined ? [] : [end.epochMilliseconds]))

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { DateTime, Effect, Option } from "effect"
 import * as jose from "jose"
-import { PageRefusal, RedirectRefusal } from "../../src/authorization-request/validate.ts"
+import { PageRefusal, RedirectRefusal } from "../../src/authorization-request/establish.ts"
 import { type AuthorizationResponse, failure, secured } from "../../src/authorize/respond.ts"
 import type { Client } from "../../src/client/Client.ts"
 import { SigningKeys } from "../../src/key/SigningKeys.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it as test, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { RedirectRefusal } from "../../src/authorization-request/validate.ts"
+import { RedirectRefusal } from "../../src/authorization-request/establish.ts"
 import { failure, location } from "../../src/authorize/respond.ts"
 import { matchRedirectUri } from "../../src/authorization-request/SafeRedirect.ts"
 import { aClient, aPublicClient, register, testIssuer } from "../../src/testing/fixtures.ts"

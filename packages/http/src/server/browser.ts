@@ -6,7 +6,7 @@ import {
   Issuer,
   OAuthError,
   type Parameters,
-  type Validate
+  type Establish
 } from "@lockspire/core"
 import { Effect, Option } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -31,7 +31,7 @@ interface Told {
   readonly clientId: string
   readonly response: AuthorizationResponse.AuthorizationResponse
 }
-type Failure = OAuthError.InvalidRequest | Validate.PageRefusal | Told
+type Failure = OAuthError.InvalidRequest | Establish.PageRefusal | Told
 
 /** Nothing of an authorization response may stay in a cache or leak to the next page (RFC 9700 §4.2). */
 const headers = { "cache-control": "no-store", "referrer-policy": "no-referrer" }
@@ -55,7 +55,7 @@ const refused = (failure: Failure) => {
 }
 
 /** Where the response cannot be secured as the client asks, the refusal becomes that of a page. */
-const tell = Effect.fnUntraced(function* ({ client, error, target }: Validate.RedirectRefusal) {
+const tell = Effect.fnUntraced(function* ({ client, error, target }: Establish.RedirectRefusal) {
   const issuer = (yield* Issuer.CurrentIssuer).identifier
   const unsecured = AuthorizationResponse.failure(issuer, target, error, toWire)
   const response = yield* AuthorizationResponse.secured(unsecured, client)
@@ -120,7 +120,7 @@ export const layer = (path: string) =>
           browser: Interact.Browser
         ) => Effect.Effect<
           Interact.Outcome,
-          OAuthError.InvalidRequest | Validate.PageRefusal | Validate.RedirectRefusal,
+          OAuthError.InvalidRequest | Establish.PageRefusal | Establish.RedirectRefusal,
           R
         >
       ) =>

@@ -1,5 +1,5 @@
-/** The endpoints that clients call: token (RFC 6749 §3.2), revocation (RFC 7009), introspection (RFC 7662). */
-import { introspectionResponse, type OAuthError, revoke, token } from "@lockspire/core"
+/** The endpoints that clients call: pushed requests (RFC 9126), token (RFC 6749 §3.2), revocation (RFC 7009), introspection (RFC 7662). */
+import { introspectionResponse, type OAuthError, push, revoke, token } from "@lockspire/core"
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -32,6 +32,18 @@ export const layer = (path: string) =>
       const crossOrigin = clientError({ crossOrigin: true })
       const sameOrigin = clientError()
       return handlers
+        .handleRaw("push", ({ request }) =>
+          answer({
+            path,
+            endpoint: "par",
+            request,
+            pipeline: Effect.flatMap(readForm(request), (form) => push(form, credentials(request))).pipe(
+              Effect.map((response) => json(response, { crossOrigin: true, status: 201 }))
+            ),
+            refused,
+            render: crossOrigin
+          }).pipe(Effect.provideContext(services))
+        )
         .handleRaw("token", ({ request }) =>
           answer({
             path,

@@ -4,6 +4,7 @@ import type {
   introspectionResponse,
   Issuer,
   metadata,
+  push,
   revoke,
   token,
   userinfoResponse
@@ -14,6 +15,7 @@ import { Effect } from "effect"
 /** Everything that a host composes: core's layers, a storage, and its own `HostResolver`. */
 export type ProtocolServices =
   | Exclude<
+      | Effect.Services<ReturnType<typeof push>>
       | Effect.Services<ReturnType<typeof token>>
       | Effect.Services<ReturnType<typeof introspectionResponse>>
       | Effect.Services<ReturnType<typeof revoke>>
