@@ -8,7 +8,9 @@ import type { ResponseMode } from "../oauth/Metadata.ts"
 import { type AuthorizationError, InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
 import { every, optional, type Parameters, required } from "../oauth/Parameters.ts"
 import { isHttpsOrNative } from "../profile/fapi2.ts"
+import { rulesFor } from "../profile/inForce.ts"
 import { demanding, hold, type Rules } from "../profile/Rule.ts"
+import { responseModeFor } from "./responseMode.ts"
 import { matchRedirectUri, type SafeRedirect } from "./SafeRedirect.ts"
 
 /** Shown to the person on a page of ours: nothing about the request can be trusted yet. */
@@ -73,13 +75,26 @@ export const establishRedirect = Effect.fnUntraced(function* (client: Client, pa
   return { redirectUri: redirectUri!, redirectUriSent: sent !== undefined }
 })
 
-/** How the response gets there, with the state that it gives back. */
-export const targetAt = (
+/** How the response gets there, as far as the request says so in a way that can be followed. */
+export const targetAt = Effect.fnUntraced(function* (
   client: Client,
   redirectUri: SafeRedirect,
-  responseMode: ResponseMode,
-  parameters: Parameters
-): ResponseTarget => {
+  parameters: Parameters,
+  rules: Rules
+) {
   const states = every(parameters, "state")
-  return { clientId: client.clientId, redirectUri, responseMode, state: states.length === 1 ? states[0] : undefined }
-}
+  const responseMode = yield* Effect.mapError(
+    responseModeFor(client, every(parameters, "response_mode"), rules),
+    (error) => new PageRefusal({ error, clientId: client.clientId })
+  )
+  const state = states.length === 1 ? states[0] : undefined
+  return { clientId: client.clientId, redirectUri, responseMode, state } satisfies ResponseTarget
+})
+
+/** Where an error goes before anything of the request is known to be good: to a registered URI, if it names one. */
+export const targetOf = Effect.fnUntraced(function* (client: Client, parameters: Parameters) {
+  const [uri, ...more] = every(parameters, "redirect_uri")
+  const redirectUri = uri === undefined || more.length > 0 ? undefined : matchRedirectUri(client, uri)
+  if (redirectUri === undefined) return undefined
+  return yield* targetAt(client, redirectUri, parameters, yield* rulesFor(client))
+})

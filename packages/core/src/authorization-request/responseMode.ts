@@ -4,9 +4,8 @@ import { check } from "../audit/Refusal.ts"
 import type { Client } from "../client/Client.ts"
 import { isJwtResponseMode, ResponseMode } from "../oauth/Metadata.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
-import { rulesFor } from "../profile/inForce.ts"
 import { textsOf } from "../profile/Registration.ts"
-import { demanding, hold } from "../profile/Rule.ts"
+import { demanding, hold, type Rules } from "../profile/Rule.ts"
 import { canSecure } from "../token/SecuredResponse.ts"
 
 const isResponseMode = Schema.is(ResponseMode)
@@ -16,16 +15,16 @@ const isResponseMode = Schema.is(ResponseMode)
  * signed one wherever the client is held to that. An answer that cannot be secured as the client registered is found out
  * here, before anybody signs in for it.
  */
-export const responseModeFor = Effect.fnUntraced(function* (client: Client, sent: ReadonlyArray<string>) {
+export const responseModeFor = Effect.fnUntraced(function* (client: Client, sent: ReadonlyArray<string>, rules: Rules) {
   const known = sent.length === 1 && isResponseMode(sent[0]) ? sent[0] : "query"
-  const isHeld = demanding(yield* rulesFor(client), "signedResponse") !== undefined
+  const isHeld = demanding(rules, "signedResponse") !== undefined
   const mode: ResponseMode = isHeld && !isJwtResponseMode(known) ? "jwt" : known
   if (isJwtResponseMode(mode)) yield* canSecure(client, "authorization")
   return mode
 })
 
 /** Holds a request to a mode that is known, and that is signed where the client is held to that. */
-export const checkResponseMode = Effect.fnUntraced(function* (client: Client, sent: string | undefined) {
+export const checkResponseMode = Effect.fnUntraced(function* (client: Client, sent: string | undefined, rules: Rules) {
   yield* check(
     "Multiple Response Types §2.1: response_mode is supported",
     sent === undefined || isResponseMode(sent),
@@ -38,7 +37,7 @@ export const checkResponseMode = Effect.fnUntraced(function* (client: Client, se
     () => new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: sent ?? "query" })
   )
   yield* hold(
-    demanding(yield* rulesFor(client), "signedResponse"),
+    demanding(rules, "signedResponse"),
     sent === undefined || isJwtResponseMode(sent),
     () => new InvalidRequest({ reason: "SignedResponseRequired", parameter: "response_mode", received: sent ?? "" })
   )

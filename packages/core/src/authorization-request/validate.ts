@@ -27,11 +27,10 @@ import { demanding, hold, type Rules } from "../profile/Rule.ts"
 import type { Sender } from "../proof/sender.ts"
 import { verifyIdToken } from "../token/verify.ts"
 import { digestOf, requestedDetails } from "./details.ts"
-import { establishClient, establishRedirect, PageRefusal, RedirectRefusal, targetAt } from "./establish.ts"
+import { establishClient, establishRedirect, PageRefusal, RedirectRefusal, targetAt, targetOf } from "./establish.ts"
 import { readRequestObject } from "./requestObject.ts"
+import { checkResponseMode } from "./responseMode.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
-import { checkResponseMode, responseModeFor } from "./responseMode.ts"
-import { matchRedirectUri } from "./SafeRedirect.ts"
 
 /** OpenID Connect Core §3.1.2.1 and the extensions we know: each may be sent once (RFC 6749 §3.1). */
 const singleParameters = [
@@ -144,12 +143,10 @@ const boundKey = Effect.fnUntraced(function* (parameters: Parameters, arrival: A
 
 /** Where an error goes before anything of the request is known to be good: to a registered URI, if it names one. */
 const tellAt = Effect.fnUntraced(function* (client: Client, sent: Parameters, error: AuthorizationError) {
-  const asPage = (error: AuthorizationError) => new PageRefusal({ error, clientId: client.clientId })
-  const [uri, ...more] = every(sent, "redirect_uri")
-  const redirectUri = uri === undefined || more.length > 0 ? undefined : matchRedirectUri(client, uri)
-  if (redirectUri === undefined) return yield* asPage(error)
-  const responseMode = yield* Effect.mapError(responseModeFor(client, every(sent, "response_mode")), asPage)
-  return yield* new RedirectRefusal({ error, target: targetAt(client, redirectUri, responseMode, sent), client })
+  const target = yield* targetOf(client, sent)
+  return yield* target === undefined
+    ? new PageRefusal({ error, clientId: client.clientId })
+    : new RedirectRefusal({ error, target, client })
 })
 
 /** A request that came by the browser, or the refusal to show or to send. */
@@ -180,10 +177,11 @@ const judge = Effect.fnUntraced(function* (
   arrival: Arrival
 ) {
   const rules = yield* rulesFor(client)
-  const asPage = (error: InvalidRequest) => new PageRefusal({ error, clientId: client.clientId })
-  const { redirectUri, redirectUriSent } = yield* Effect.mapError(establishRedirect(client, parameters, rules), asPage)
-  const responseMode = yield* Effect.mapError(responseModeFor(client, every(parameters, "response_mode")), asPage)
-  const target = targetAt(client, redirectUri, responseMode, parameters)
+  const { redirectUri, redirectUriSent } = yield* Effect.mapError(
+    establishRedirect(client, parameters, rules),
+    (error) => new PageRefusal({ error, clientId: client.clientId })
+  )
+  const target = yield* targetAt(client, redirectUri, parameters, rules)
   return yield* Effect.gen(function* () {
     for (const name of singleParameters) {
       const count = parameters.get(name)?.length ?? 0
@@ -232,7 +230,7 @@ const judge = Effect.fnUntraced(function* (
       client.grantTypes.includes("authorization_code"),
       () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: "authorization_code" })
     )
-    yield* checkResponseMode(client, every(parameters, "response_mode")[0])
+    yield* checkResponseMode(client, every(parameters, "response_mode")[0], rules)
 
     const resources = yield* currentResources
     const scopeText = yield* optional(parameters, "scope")
@@ -317,7 +315,7 @@ const judge = Effect.fnUntraced(function* (
       clientId: client.clientId,
       redirectUri,
       redirectUriSent,
-      responseMode,
+      responseMode: target.responseMode,
       scope,
       state: target.state,
       nonce: yield* optional(parameters, "nonce"),

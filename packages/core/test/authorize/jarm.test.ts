@@ -6,7 +6,8 @@ import { type AuthorizationResponse, failure, secured } from "../../src/authoriz
 import type { Client } from "../../src/client/Client.ts"
 import { SigningKeys } from "../../src/key/SigningKeys.ts"
 import { carrierOf, JwtResponseMode, PlainResponseMode } from "../../src/oauth/Metadata.ts"
-import { aClient, register, testIssuer } from "../../src/testing/fixtures.ts"
+import { push } from "../../src/par/push.ts"
+import { aClient, form, register, testIssuer } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
 import { verifyAccessToken, verifyIdToken } from "../../src/token/verify.ts"
 import { heldTo, refuses } from "../support.ts"
@@ -21,11 +22,18 @@ const answerTo = Effect.fnUntraced(function* (client: Client, members: Members) 
   return outcome._tag === "Respond" ? outcome.response : yield* Effect.die(new Error(outcome._tag))
 })
 
-const errorTo = Effect.fnUntraced(function* (client: Client, members: Members) {
-  const refusal = yield* Effect.flip(answerTo(client, members))
+const told = Effect.fnUntraced(function* (refusal: unknown) {
   assert(refusal instanceof RedirectRefusal)
   const response = yield* secured(failure(testIssuer, refusal.target, refusal.error, wire), refusal.client)
   return { response, reason: refusal.error.reason }
+})
+
+const errorTo = (client: Client, members: Members) => Effect.flatMap(Effect.flip(answerTo(client, members)), told)
+
+const pushes = Effect.fnUntraced(function* (client: Client, members: Members) {
+  const { header, parameters } = Server.credentialsOf(client)
+  const request = yield* Server.authorizationRequest(client, members)
+  return yield* push(new Map([...request, ...form(parameters)]), header)
 })
 
 const registered = (metadata: Client["metadata"] = {}) => register(aClient({ firstParty: true, metadata }))
@@ -61,14 +69,14 @@ layer(Server.layer({ signingAlgorithms: ["RS256", "ES256"] }))("signed authoriza
         const { response, reason } = yield* errorTo(client, { response_mode: mode, scope: "unheard-of" })
         assert.strictEqual(reason, "ScopeNotAllowed")
         for (const one of [success, response]) assert.strictEqual(one.responseMode, carrierOf[mode])
-        const told = yield* opened(success, client)
-        const { code, exp, ...rest } = told.payload
+        const { payload, protectedHeader } = yield* opened(success, client)
+        const { code, exp, ...rest } = payload
         assert.deepStrictEqual(rest, { state: "a-state", iss: testIssuer, aud: client.clientId })
         assert.isString(code)
         assert.isAtMost(exp! - now, 600)
         assert.isAtLeast(exp! - now, 60)
-        assert.deepStrictEqual(Object.keys(told.protectedHeader).toSorted(), ["alg", "kid"])
-        assert.strictEqual(told.protectedHeader.alg, "RS256")
+        assert.deepStrictEqual(Object.keys(protectedHeader).toSorted(), ["alg", "kid"])
+        assert.strictEqual(protectedHeader.alg, "RS256")
         const { exp: _, ...error } = (yield* opened(response, client)).payload
         assert.deepStrictEqual(error, {
           error: "an_error",
@@ -216,6 +224,47 @@ layer(Server.layer({ signingAlgorithms: ["RS256", "ES256"] }))("signed authoriza
         const fragment = yield* errorTo(client, { response_mode: "fragment.jwt", scope: "unheard-of" })
         assert.strictEqual(fragment.response.responseMode, "fragment")
       })
+  )
+
+  it.effect("RFC 9126 §4, JARM §2.3: a pushed request is answered in its own mode, on success and on error", () =>
+    Effect.gen(function* () {
+      const client = yield* registered()
+      const { browser } = yield* Server.aSignedInBrowser()
+      const { request_uri } = yield* pushes(client, { response_mode: "fragment.jwt" })
+      const come = Server.authorize(browser, form({ client_id: client.clientId, request_uri, response_mode: "query" }))
+      const outcome = yield* come
+      assert(outcome._tag === "Respond")
+      assert.strictEqual(outcome.response.responseMode, "fragment")
+      assert.property((yield* opened(outcome.response, client)).payload, "code")
+      const { response, reason } = yield* told(yield* Effect.flip(come))
+      assert.strictEqual(reason, "RequestUriUsed")
+      assert.strictEqual(response.responseMode, "fragment")
+      assert.strictEqual((yield* opened(response, client)).payload["error"], "an_error")
+      const keyless = yield* registered({ authorization_signed_response_alg: "ES384" })
+      yield* refuses(pushes(keyless, { response_mode: "jwt" }), "InvalidRequest SigningKeyMissing")
+      const held = yield* registered(heldTo("fapi2-ms-responses"))
+      const plain = "InvalidRequest SignedResponseRequired response_mode"
+      yield* refuses(pushes(held, { response_mode: "query" }), plain)
+    })
+  )
+
+  it.effect("RFC 9101 §7, JARM §2.3: a request object that cannot be read is refused in the mode beside it", () =>
+    Effect.gen(function* () {
+      const rows = [
+        [yield* registered(), "form_post.jwt", "form_post"],
+        [yield* registered(heldTo("fapi2-ms-responses")), undefined, "query"],
+        [yield* registered(heldTo("fapi2-ms-responses")), "fragment", "query"]
+      ] as const
+      for (const [client, response_mode, carrier] of rows) {
+        const { reason, response } = yield* errorTo(client, { response_mode, request: "a.b.c" })
+        assert.strictEqual(reason, "ObjectMalformed")
+        assert.strictEqual(response.responseMode, carrier)
+        assert.strictEqual((yield* opened(response, client)).payload["error"], "an_error")
+      }
+      const keyless = yield* registered({ authorization_signed_response_alg: "ES384" })
+      const refusal = "page InvalidRequest SigningKeyMissing"
+      yield* refuses(answerTo(keyless, { response_mode: "jwt", request: "a.b.c" }), refusal)
+    })
   )
 
   it.effect("RFC 8725 §3.11, §3.12: no verifier of ours takes it, and nothing of userinfo is in it", () =>
