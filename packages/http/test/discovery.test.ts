@@ -31,7 +31,7 @@ suite(
       assert.deepStrictEqual(Object.fromEntries(flags), {
         tls_client_certificate_bound_access_tokens: false,
         claims_parameter_supported: true,
-        request_parameter_supported: false,
+        request_parameter_supported: true,
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true
       })

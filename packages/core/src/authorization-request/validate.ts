@@ -9,6 +9,7 @@ import { acceptedValues, type ClaimsRequest, parseRequest, requested } from "../
 import { Display, Prompt, ResponseMode, supportedResponseTypes } from "../oauth/Metadata.ts"
 import {
   InvalidRequest,
+  InvalidRequestObject,
   InvalidScope,
   RegistrationNotSupported,
   RequestUriNotSupported,
@@ -155,7 +156,11 @@ export const validate = Effect.fnUntraced(function* (sent: Parameters) {
 export const validatePushed = (client: Client, sent: Parameters, sender: Sender) =>
   saidBy(client, sent).pipe(
     Effect.flatMap((said) => judge(client, said, { _tag: "Pushed", sender })),
-    Effect.mapError((error) => ("_tag" in error && "error" in error ? error.error : error))
+    Effect.mapError((failure) => ("error" in failure ? failure.error : failure)),
+    // RFC 9101 §7 has the code for whoever speaks of request objects; `request_not_supported` is for browsers.
+    Effect.catchTag("RequestNotSupported", () =>
+      Effect.fail(new InvalidRequestObject({ reason: "ObjectAlgorithmNotAllowed", received: "none" }))
+    )
   )
 
 /**

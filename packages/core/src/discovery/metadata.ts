@@ -106,7 +106,7 @@ export const metadata = Effect.gen(function* () {
     claims_supported: [...protocolClaims, ...Object.values(claimsOfScope).flat()],
     ...(detailTypes.length === 0 ? {} : { authorization_details_types_supported: detailTypes }),
     claims_parameter_supported: true,
-    request_parameter_supported: false,
+    request_parameter_supported: true,
     request_uri_parameter_supported: false,
     authorization_response_iss_parameter_supported: true
   }
