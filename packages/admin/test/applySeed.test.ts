@@ -199,7 +199,12 @@ describe("applying a seed", () => {
       Effect.gen(function* () {
         const wanting = {
           clients: [
-            { client_id: "keyed", grant_types: [], id_token_signed_response_alg: "ES384" },
+            {
+              client_id: "keyed",
+              grant_types: [],
+              id_token_signed_response_alg: "ES384",
+              authorization_signed_response_alg: "EdDSA"
+            },
             { client_id: "fine", grant_types: [], id_token_signed_response_alg: "ES256" },
             { client_id: "encrypting", grant_types: [], request_object_encryption_alg: "ECDH-ES" }
           ],
@@ -216,6 +221,7 @@ describe("applying a seed", () => {
           `needs ${key} that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
         assert.deepStrictEqual((yield* apply(wanting)).warnings, [
           { path: "clients[0].id_token_signed_response_alg", reason: wantsKey("ES384") },
+          { path: "clients[0].authorization_signed_response_alg", reason: wantsKey("EdDSA") },
           { path: "clients[2].request_object_encryption_alg", reason: wantsKey("ECDH-ES", "an encryption key") },
           { path: "resources[0].signingAlgorithm", reason: wantsKey("EdDSA") }
         ])

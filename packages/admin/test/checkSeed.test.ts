@@ -208,6 +208,12 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
     ],
     [client({ id_token_signed_response_alg: "ES512" }), "clients[0].id_token_signed_response_alg: is stored"],
     [client({ userinfo_signed_response_alg: "HS256" }), "clients[0].userinfo_signed_response_alg: is no algorithm"],
+    [client({ authorization_signed_response_alg: "PS256" })],
+    [client({ authorization_signed_response_alg: "none" }), "clients[0].authorization_signed_response_alg: is no alg"],
+    [
+      client({ authorization_encrypted_response_alg: "ECDH-ES" }),
+      "clients[0].authorization_encrypted_response_alg: finds"
+    ],
     [client({ id_token_encrypted_response_alg: "RSA1_5" }), "clients[0].id_token_encrypted_response_alg: is no"],
     [client({ id_token_encrypted_response_alg: "ECDH-ES" }), "clients[0].id_token_encrypted_response_alg: finds no"],
     [

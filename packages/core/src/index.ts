@@ -94,7 +94,12 @@ export * as TrustedIssuer from "./jwt-bearer/TrustedIssuer.ts"
 export { TrustedIssuerStore } from "./jwt-bearer/TrustedIssuerStore.ts"
 export { supportedGrantTypes } from "./token-endpoint/grants.ts"
 export { token } from "./token-endpoint/token.ts"
-export { introspect, introspectAsJwt, type Introspection } from "./introspection/introspect.ts"
+export {
+  introspect,
+  introspectionResponse,
+  type Introspection,
+  type IntrospectionResponse
+} from "./introspection/introspect.ts"
 export { revoke } from "./revocation/revoke.ts"
 export { userinfo, userinfoResponse, type UserinfoResponse } from "./userinfo/userinfo.ts"
 export { metadata } from "./discovery/metadata.ts"

@@ -106,8 +106,12 @@ export const lists: Readonly<Record<string, List>> = {
     candidates: ["token", "id_token", "code id_token", "code token", "id_token token", "none", "made_up"]
   },
   response_modes_supported: {
-    works: async (issuer, response_mode) => (await authorize(issuer, "first", { response_mode })).has("code"),
-    candidates: ["web_message", "jwt", "query.jwt", "made_up"]
+    works: async (issuer, response_mode) => {
+      const response = await authorize(issuer, "first", { response_mode })
+      const jwt = response.get("response")
+      return response_mode.endsWith("jwt") ? jwt !== null && "code" in payloadOf(jwt) : response.has("code")
+    },
+    candidates: ["web_message", "web_message.jwt", "JWT", "made_up"]
   },
   grant_types_supported: {
     works: async (issuer, grantType) => {
@@ -146,6 +150,7 @@ export const lists: Readonly<Record<string, List>> = {
   ...answerLists("id_token"),
   ...answerLists("userinfo"),
   ...answerLists("introspection"),
+  ...answerLists("authorization"),
   ...endpointLists("token", "token"),
   ...endpointLists("revocation", "revoke"),
   ...endpointLists("introspection", "introspect"),

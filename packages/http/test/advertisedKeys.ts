@@ -3,12 +3,12 @@ import { Effect } from "effect"
 import { decodeProtectedHeader, type JWK, SignJWT } from "jose"
 import { createSecretKey, generateKeyPairSync, randomUUID } from "node:crypto"
 import type { TestIssuer } from "../src/testing/index.ts"
-import { authorize, exchange, secret } from "./flow.ts"
+import { authorizationUrl, authorize, browser, exchange, secret } from "./flow.ts"
 
 type Running = typeof TestIssuer.TestIssuer.Service
 export type Works = (issuer: string, value: string, running: Running) => Promise<boolean>
 export type Endpoint = "token" | "revoke" | "introspect"
-export type Answer = "id_token" | "userinfo" | "introspection"
+export type Answer = "id_token" | "userinfo" | "introspection" | "authorization"
 
 /** Long enough for every MAC (RFC 7518 §3.2). */
 export const longSecret = `${secret}${secret}`
@@ -69,7 +69,7 @@ export const proofBy = async (algorithm: string, issuer: string): Promise<string
   }
 }
 
-/** The three answers that can be JWTs, as the client gets them; undefined for one that is none. */
+/** The answers that can be JWTs, as the client gets them; undefined for one that is none. */
 const answersOf = async (issuer: string, clientId: string): Promise<Readonly<Record<Answer, string | undefined>>> => {
   const response = await authorize(issuer, clientId, { scope: "openid" })
   const tokens = await exchange(issuer, clientId, response.get("code"))
@@ -88,7 +88,9 @@ const answersOf = async (issuer: string, clientId: string): Promise<Readonly<Rec
   })
   const jwtOf = async (answer: Response) =>
     /jwt/.test(answer.headers.get("content-type") ?? "") ? await answer.text() : undefined
-  return { id_token, userinfo: await jwtOf(userinfo), introspection: await jwtOf(introspection) }
+  const landed = await browser().visit(authorizationUrl(issuer, clientId, { response_mode: "jwt" }))
+  const authorization = landed.url.searchParams.get("response") ?? undefined
+  return { id_token, userinfo: await jwtOf(userinfo), introspection: await jwtOf(introspection), authorization }
 }
 
 let count = 0

@@ -7,12 +7,12 @@ import { pathOf, type Warning } from "./SeedInvalid.ts"
 
 type Found = readonly [path: ReadonlyArray<PropertyKey>, reason: string]
 
-const answers = ["id_token", "userinfo", "introspection"] as const
+const answers = ["id_token", "userinfo", "introspection", "authorization"] as const
 const signed = (answer: string) => `${answer}_signed_response_alg`
 const encryptedAlg = (answer: string) => `${answer}_encrypted_response_alg`
 const encryptedEnc = (answer: string) => `${answer}_encrypted_response_enc`
 
-/** OpenID Connect Registration §2, RFC 9701 §6: the fields that say so. */
+/** OpenID Connect Registration §2, RFC 9701 §6, JARM §3: the fields that say so. */
 export const formatting: ReadonlySet<string> = new Set(
   answers.flatMap((answer) => [signed(answer), encryptedAlg(answer), encryptedEnc(answer)])
 )

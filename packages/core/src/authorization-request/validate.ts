@@ -6,8 +6,9 @@ import { Effect, Option, Schema } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import { type Client, isConfidential } from "../client/Client.ts"
 import { acceptedValues, type ClaimsRequest, parseRequest, requested } from "../oauth/Claims.ts"
-import { Display, Prompt, ResponseMode, supportedResponseTypes } from "../oauth/Metadata.ts"
+import { Display, Prompt, supportedResponseTypes } from "../oauth/Metadata.ts"
 import {
+  type AuthorizationError,
   InvalidRequest,
   InvalidRequestObject,
   InvalidScope,
@@ -26,9 +27,11 @@ import { demanding, hold, type Rules } from "../profile/Rule.ts"
 import type { Sender } from "../proof/sender.ts"
 import { verifyIdToken } from "../token/verify.ts"
 import { digestOf, requestedDetails } from "./details.ts"
-import { establishClient, establishRedirect, PageRefusal, RedirectRefusal, targetAt, targetOf } from "./establish.ts"
+import { establishClient, establishRedirect, PageRefusal, RedirectRefusal, targetAt } from "./establish.ts"
 import { readRequestObject } from "./requestObject.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
+import { checkResponseMode, responseModeFor } from "./responseMode.ts"
+import { matchRedirectUri } from "./SafeRedirect.ts"
 
 /** OpenID Connect Core §3.1.2.1 and the extensions we know: each may be sent once (RFC 6749 §3.1). */
 const singleParameters = [
@@ -58,7 +61,6 @@ const singleParameters = [
 const words = (text: string | undefined): ReadonlyArray<string> => (text ?? "").split(" ").filter((word) => word !== "")
 const isPrompt = Schema.is(Prompt)
 const isDisplay = Schema.is(Display)
-const isResponseMode = Schema.is(ResponseMode)
 const malformed = (parameter: string) => new InvalidRequest({ reason: "ParameterMalformed", parameter })
 
 /** RFC 7636 §4.3, §4.4.1: S256, and always, unless the operator exempted this confidential client. */
@@ -140,15 +142,20 @@ const boundKey = Effect.fnUntraced(function* (parameters: Parameters, arrival: A
   return named ?? proved
 })
 
+/** Where an error goes before anything of the request is known to be good: to a registered URI, if it names one. */
+const tellAt = Effect.fnUntraced(function* (client: Client, sent: Parameters, error: AuthorizationError) {
+  const asPage = (error: AuthorizationError) => new PageRefusal({ error, clientId: client.clientId })
+  const [uri, ...more] = every(sent, "redirect_uri")
+  const redirectUri = uri === undefined || more.length > 0 ? undefined : matchRedirectUri(client, uri)
+  if (redirectUri === undefined) return yield* asPage(error)
+  const responseMode = yield* Effect.mapError(responseModeFor(client, every(sent, "response_mode")), asPage)
+  return yield* new RedirectRefusal({ error, target: targetAt(client, redirectUri, responseMode, sent), client })
+})
+
 /** A request that came by the browser, or the refusal to show or to send. */
 export const validate = Effect.fnUntraced(function* (sent: Parameters) {
   const client = yield* establishClient(sent)
-  const said = yield* Effect.mapError(saidBy(client, sent), (error) => {
-    const target = targetOf(client, sent)
-    return target === undefined
-      ? new PageRefusal({ error, clientId: client.clientId })
-      : new RedirectRefusal({ error, target })
-  })
+  const said = yield* Effect.catch(saidBy(client, sent), (error) => tellAt(client, sent, error))
   return { client, request: yield* judge(client, said, { _tag: "Direct" }) }
 })
 
@@ -173,11 +180,10 @@ const judge = Effect.fnUntraced(function* (
   arrival: Arrival
 ) {
   const rules = yield* rulesFor(client)
-  const { redirectUri, redirectUriSent } = yield* Effect.mapError(
-    establishRedirect(client, parameters, rules),
-    (error) => new PageRefusal({ error, clientId: client.clientId })
-  )
-  const target = targetAt(client, redirectUri, parameters)
+  const asPage = (error: InvalidRequest) => new PageRefusal({ error, clientId: client.clientId })
+  const { redirectUri, redirectUriSent } = yield* Effect.mapError(establishRedirect(client, parameters, rules), asPage)
+  const responseMode = yield* Effect.mapError(responseModeFor(client, every(parameters, "response_mode")), asPage)
+  const target = targetAt(client, redirectUri, responseMode, parameters)
   return yield* Effect.gen(function* () {
     for (const name of singleParameters) {
       const count = parameters.get(name)?.length ?? 0
@@ -226,13 +232,7 @@ const judge = Effect.fnUntraced(function* (
       client.grantTypes.includes("authorization_code"),
       () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: "authorization_code" })
     )
-    const responseMode = every(parameters, "response_mode")[0]
-    yield* check(
-      "Multiple Response Types §2.1: response_mode is supported",
-      responseMode === undefined || isResponseMode(responseMode),
-      () =>
-        new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: responseMode ?? "" })
-    )
+    yield* checkResponseMode(client, every(parameters, "response_mode")[0])
 
     const resources = yield* currentResources
     const scopeText = yield* optional(parameters, "scope")
@@ -317,7 +317,7 @@ const judge = Effect.fnUntraced(function* (
       clientId: client.clientId,
       redirectUri,
       redirectUriSent,
-      responseMode: target.responseMode,
+      responseMode,
       scope,
       state: target.state,
       nonce: yield* optional(parameters, "nonce"),
@@ -339,5 +339,5 @@ const judge = Effect.fnUntraced(function* (
       requestObject: object
     }
     return request
-  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target })))
+  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target, client })))
 })

@@ -5,6 +5,7 @@ import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check } from "../audit/Refusal.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
 import { RedirectRefusal } from "../authorization-request/establish.ts"
+import type { Client } from "../client/Client.ts"
 import { InvalidRequestObject, InvalidRequestUri } from "../oauth/OAuthError.ts"
 import { PushedRequestStore } from "../par/PushedRequestStore.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
@@ -45,11 +46,11 @@ export const isUnused = Effect.fnUntraced(function* (issuer: string, { requestOb
 })
 
 /** The refusal of a request that was used before. */
-export const mustBeFirst = (used: UsedBefore, target: AuthorizationRequest) =>
+export const mustBeFirst = (used: UsedBefore, target: AuthorizationRequest, client: Client) =>
   check("RFC 9126 §7.3, RFC 9101 §10.2: the request was not used before", used === undefined, () => {
     const error =
       used === "request_uri"
         ? new InvalidRequestUri({ reason: "RequestUriUsed" })
         : new InvalidRequestObject({ reason: "ObjectReplayed" })
-    return new RedirectRefusal({ error, target })
+    return new RedirectRefusal({ error, target, client })
   })

@@ -7,9 +7,27 @@ export const GrantType = Schema.NonEmptyString
 /** `response_type`, RFC 6749 §3.1.1. Only `code`: RFC 9700 §2.1.2 retires the implicit grant. */
 export const supportedResponseTypes = ["code"] as const
 
-/** `response_mode`, OAuth 2.0 Multiple Response Type Encoding Practices §2.1, Form Post Response Mode §2. */
-export const ResponseMode = Schema.Literals(["query", "fragment", "form_post"])
+/** How a response gets to the client: OAuth 2.0 Multiple Response Type Encoding Practices §2.1, Form Post Response Mode §2. */
+export const PlainResponseMode = Schema.Literals(["query", "fragment", "form_post"])
+export type PlainResponseMode = typeof PlainResponseMode.Type
+
+/** The modes that send the response as one JWT: JARM §2.3. */
+export const JwtResponseMode = Schema.Literals(["jwt", "query.jwt", "fragment.jwt", "form_post.jwt"])
+export type JwtResponseMode = typeof JwtResponseMode.Type
+
+/** `response_mode`. */
+export const ResponseMode = Schema.Literals([...PlainResponseMode.literals, ...JwtResponseMode.literals])
 export type ResponseMode = typeof ResponseMode.Type
+
+/** In which way the JWT gets to the client; `jwt` is what the response type's default is, for `code` the query (§2.3.4). */
+export const carrierOf: Readonly<Record<JwtResponseMode, PlainResponseMode>> = {
+  jwt: "query",
+  "query.jwt": "query",
+  "fragment.jwt": "fragment",
+  "form_post.jwt": "form_post"
+}
+
+export const isJwtResponseMode = Schema.is(JwtResponseMode)
 
 /** `token_endpoint_auth_method`, RFC 7591 §2, RFC 8705 §2.1. */
 export const supportedClientAuthenticationMethods = [

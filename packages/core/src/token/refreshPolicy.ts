@@ -48,6 +48,7 @@ const rotationOf = (client: Client, policy: Policy): Rotation => {
 
 const isBound = (rules: Rules): boolean =>
   demandingDpop(rules, "required") !== undefined ||
+  demanding(rules, "dpopProof") !== undefined ||
   demanding(rules, "certificateBound") !== undefined ||
   demanding(rules, "senderConstrained") !== undefined
 

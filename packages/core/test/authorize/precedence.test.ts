@@ -17,7 +17,7 @@ const everythingWrong: Members = {
   request_uri: "urn:x",
   registration: "{}",
   response_type: undefined,
-  response_mode: "jwt",
+  response_mode: "web_message",
   scope: "open\u00efd",
   code_challenge: undefined,
   code_challenge_method: "plain",
