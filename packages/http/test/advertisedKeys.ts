@@ -21,14 +21,14 @@ const pairs = { ES256: curve("P-256"), ES384: curve("P-384"), ES512: curve("P-52
 const pairOf = (algorithm: string) => (Object.hasOwn(pairs, algorithm) ? pairs[algorithm as keyof typeof pairs] : rsa)
 
 /** The public keys that a client registers. */
-const jwksOf = (algorithm: string, use: "sig" | "enc"): { readonly keys: ReadonlyArray<JWK> } => {
+export const jwksOf = (algorithm: string, use: "sig" | "enc"): { readonly keys: ReadonlyArray<JWK> } => {
   const pair = use === "sig" ? pairOf(algorithm) : algorithm.startsWith("ECDH") ? pairs.ES256 : rsa
   return { keys: [{ ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "1", use }] }
 }
 
-/** RFC 7523 §2.2; by an algorithm that nobody can sign with it has a signature of nobody. */
-const assertion = async (issuer: string, clientId: string, algorithm: string): Promise<string> => {
-  const claims = { iss: clientId, sub: clientId, aud: issuer, jti: randomUUID() }
+/** A JWT of a client for the issuer; by an algorithm that nobody can sign with it has a signature of nobody. */
+export const jwtOf = async (issuer: string, clientId: string, algorithm: string, more: object): Promise<string> => {
+  const claims = { iss: clientId, aud: issuer, jti: randomUUID(), ...more }
   const jwt = (alg: string) => new SignJWT(claims).setIssuedAt().setExpirationTime("1m").setProtectedHeader({ alg })
   const key = algorithm.startsWith("HS") ? createSecretKey(Buffer.from(longSecret)) : pairOf(algorithm).privateKey
   try {
@@ -51,7 +51,7 @@ export const asserted = async (issuer: string, algorithm: string, running: Runni
     })
   )
   return {
-    client_assertion: await assertion(issuer, clientId, algorithm),
+    client_assertion: await jwtOf(issuer, clientId, algorithm, { sub: clientId }),
     client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
   }
 }
