@@ -2,6 +2,7 @@
 import { Effect, type Schema } from "effect"
 import { InvalidRequestObject } from "../oauth/OAuthError.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
+import { singleParameters } from "./parameterNames.ts"
 
 /** RFC 7519 §4.1: the members that speak of the JWT, and are no parameters. */
 const claimNames: ReadonlySet<string> = new Set(["iss", "sub", "aud", "exp", "nbf", "iat", "jti"])
@@ -21,6 +22,9 @@ const valuesOf = (name: string, value: Schema.Json): ReadonlyArray<string> | und
   return undefined
 }
 
+const isKnown = (name: string): boolean =>
+  name === "resource" || name === "redirect_uri" || singleParameters.includes(name)
+
 /** The text of every value is sound: no claims are read that hold NUL or half of a surrogate pair. */
 export const parametersOf = (
   claims: Readonly<Record<string, Schema.Json>>
@@ -30,6 +34,7 @@ export const parametersOf = (
     if (claimNames.has(name)) continue
     const values = valuesOf(name, value)
     if (values === undefined) {
+      if (!isKnown(name)) continue
       return Effect.fail(
         new InvalidRequestObject({ reason: "ObjectMemberMalformed", parameter: name, received: typeof value })
       )

@@ -29,33 +29,9 @@ import { verifyIdToken } from "../token/verify.ts"
 import { digestOf, requestedDetails } from "./details.ts"
 import { establishClient, establishRedirect, PageRefusal, RedirectRefusal, targetAt, targetOf } from "./establish.ts"
 import { readRequestObject } from "./requestObject.ts"
+import { singleParameters } from "./parameterNames.ts"
 import { checkResponseMode } from "./responseMode.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
-
-/** OpenID Connect Core §3.1.2.1 and the extensions we know: each may be sent once (RFC 6749 §3.1). */
-const singleParameters = [
-  "response_type",
-  "scope",
-  "state",
-  "nonce",
-  "response_mode",
-  "code_challenge",
-  "code_challenge_method",
-  "prompt",
-  "max_age",
-  "login_hint",
-  "id_token_hint",
-  "ui_locales",
-  "claims_locales",
-  "acr_values",
-  "display",
-  "claims",
-  "request",
-  "request_uri",
-  "registration",
-  "authorization_details",
-  "dpop_jkt"
-]
 
 const words = (text: string | undefined): ReadonlyArray<string> => (text ?? "").split(" ").filter((word) => word !== "")
 const isPrompt = Schema.is(Prompt)
