@@ -9,6 +9,7 @@ import {
   MemoryStorage,
   MutualTls,
   Policy,
+  Profile,
   type ProfileAssessment,
   SecretVerifier,
   SigningKeyStore
@@ -41,15 +42,20 @@ const bank = {
   client_id: "bank",
   token_endpoint_auth_method: "private_key_jwt",
   jwks_uri: "https://bank.example/jwks",
-  redirect_uris: ["https://bank.example/cb"]
+  redirect_uris: ["https://bank.example/cb"],
+  id_token_signed_response_alg: "ES256"
 }
-const shop = { client_id: "shop", client_secret: "x".repeat(40), redirect_uris: ["https://shop.example/cb"] }
+const shop = {
+  client_id: "shop",
+  client_secret: "x".repeat(40),
+  redirect_uris: ["https://shop.example/cb"],
+  id_token_signed_response_alg: "ES256"
+}
 const fapi = { security_profile: "fapi_2_0_security" }
 const mend =
   "To mend it: register token_endpoint_auth_method private_key_jwt, tls_client_auth or self_signed_tls_client_auth."
-const failsMethod =
-  "fails fapi2-sp-client-authentication (FAPI 2.0 Security Profile §5.3.2.1 no. 7): the client authenticates by client_secret_basic. " +
-  mend
+const { section } = Profile.everyRule.find(({ id }) => id === "fapi2-sp-client-authentication")!
+const failsMethod = `fails fapi2-sp-client-authentication (${section}): the client authenticates by client_secret_basic. ${mend}`
 
 /** An issuer whose only key signs by RS256. */
 const onlyRs256 = ManageKeys.rotate(issuer, "RS256", me)

@@ -166,6 +166,7 @@ describe("lockspire dev", () => {
       token_endpoint_auth_method: "self_signed_tls_client_auth",
       jwks: { keys: [jwk] },
       redirect_uris: ["https://bank.example/cb"],
+      id_token_signed_response_alg: "ES256",
       security_profile: "fapi_2_0_security"
     }
     const args = ["dev", "--memory", "--seed", own.file("seed.json", { clients: [bank] })]
@@ -177,14 +178,21 @@ describe("lockspire dev", () => {
     await server.stop()
   })
 
-  it("--seed: makes the signing keys that it asks for, and says so in one line", async () => {
+  it("--seed: makes the keys that it asks for, and says so in one line", async () => {
     using own = folder()
     const seed = own.file("seed.json", {
-      clients: [{ client_id: "app", grant_types: [], id_token_signed_response_alg: "ES384" }],
+      clients: [
+        {
+          client_id: "app",
+          grant_types: [],
+          id_token_signed_response_alg: "ES384",
+          request_object_encryption_alg: "ECDH-ES"
+        }
+      ],
       resources: [{ identifier: "https://api.example/", accessTokenFormat: "jwt", signingAlgorithm: "EdDSA" }]
     })
     await using server = await start(["dev", "--memory", "--seed", seed])
-    assert.match(server.output.stdout, /^Made signing keys for ES384, EdDSA, which the seed asks for\.$/m)
+    assert.match(server.output.stdout, /^Made keys for ES384, ECDH-ES, EdDSA, which the seed asks for\.$/m)
     assert.notInclude(server.output.stdout, "warning")
     const metadata = (await (await fetch(`${server.url}${discovery}`)).json()) as Record<string, ReadonlyArray<string>>
     assert.includeMembers([...metadata["id_token_signing_alg_values_supported"]!], ["ES256", "ES384", "EdDSA"])

@@ -7,6 +7,7 @@ import {
   Profile,
   ProfileAssessment,
   type ProfileRule,
+  SigningKey,
   SigningKeyStore
 } from "@lockspire/core"
 import { Effect } from "effect"
@@ -35,7 +36,7 @@ export const failing = (assessments: ReadonlyArray<Assessment>): ReadonlyArray<A
  * the ones of a first start before anybody asks it for a signature.
  */
 export const factsOf = Effect.fnUntraced(function* (issuer: string, policy: Policy.Policy) {
-  const keys = yield* (yield* SigningKeyStore).list(issuer)
+  const keys = (yield* (yield* SigningKeyStore).list(issuer)).filter(SigningKey.signs)
   const active = keys.filter((key) => key._tag === "Active").map((key) => key.algorithm)
   return {
     signingAlgorithms: keys.length === 0 ? ManageKeys.defaultAlgorithms : [...new Set(active)],

@@ -80,7 +80,7 @@ const makeKeys = Effect.fnUntraced(function* (issuer: string, seed: Seed) {
   const missing = neededAlgorithms(seed).filter((algorithm) => !active.has(algorithm))
   if (missing.length === 0) return
   yield* ManageKeys.ensure(issuer, missing, AuditEvents.operator("lockspire dev"))
-  yield* Console.log(`Made signing keys for ${missing.join(", ")}, which the seed asks for.`)
+  yield* Console.log(`Made keys for ${missing.join(", ")}, which the seed asks for.`)
 })
 
 /** What https is served by: the files that were given, a certificate of our own, or nothing. */

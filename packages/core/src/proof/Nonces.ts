@@ -28,7 +28,7 @@ const stepBytes = (at: number): Uint8Array => {
   return bytes
 }
 
-/** Undefined where nobody hands out nonces: then none is asked for, and what a proof brings is not looked at. */
+/** Whoever has the secret makes them, and knows them again. */
 export class Nonces extends Context.Service<Nonces, NoncesPort>()("@lockspire/core/proof/Nonces") {
   /** From a secret of at least 32 random bytes that every node of a server shares. */
   static readonly layerSecret = (secret: Redacted.Redacted<Uint8Array>) => Layer.effect(Nonces, make(secret))
