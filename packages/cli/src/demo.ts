@@ -84,6 +84,8 @@ export const seed = (demoUrl: string, secret: Redacted.Redacted): Seed => ({
       token_endpoint_auth_method: "none",
       grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
+      // FAPI 2.0 Security Profile §5.4.1: of an issuer in that profile clients expect no RS256.
+      id_token_signed_response_alg: "ES256",
       dangerously_exempt_from: exemptions
     },
     {
