@@ -47,7 +47,10 @@ describe("the rules in force", () => {
     assert.deepStrictEqual(signing(idsFor({ securityProfile: profile, messageSigning: ["responses"] })), [all[2]])
     assert.deepStrictEqual(signing(idsFor({ messageSigning: ["responses"] })), [])
     assert.deepStrictEqual(signing(idsFor({}, { security_profile: profile })), all)
-    assert.deepStrictEqual(signing(idsFor({}, { security_profile: profile, message_signing: ["requests"] })), all.slice(0, 2))
+    assert.deepStrictEqual(
+      signing(idsFor({}, { security_profile: profile, message_signing: ["requests"] })),
+      all.slice(0, 2)
+    )
     assert.deepStrictEqual(signing(idsFor({}, { security_profile: profile, message_signing: [] })), all)
     // A word that is no part takes nothing away.
     for (const message_signing of [["unknown"], "requests", 7, null, [7]]) {

@@ -102,7 +102,9 @@ const rows: Readonly<Record<string, ReadonlyArray<Row>>> = {
       "authorization_signed_response_alg",
       "introspection_signed_response_alg"
     ].flatMap((field) =>
-      ["RS256", "HS256", "ES384", "none"].map((one) => fails(/register PS256, ES256 or EdDSA/, good({}, { [field]: one })))
+      ["RS256", "HS256", "ES384", "none"].map((one) =>
+        fails(/register PS256, ES256 or EdDSA/, good({}, { [field]: one }))
+      )
     ),
     fails(/register PS256, ES256 or EdDSA/, good({ idTokenSignedResponseAlg: "RS256" })),
     fails(/key generate --algorithm ES256/, good(), { signingAlgorithms: ["RS256", "ES384"] }),
@@ -156,7 +158,11 @@ describe("the rules of the profiles", () => {
       // A rule that neither restricts nor checks would be words.
       assert.isTrue(Object.keys(restricts).length > 0 || client !== undefined || server !== undefined, id)
       const hasCheck = client !== undefined || server !== undefined
-      assert.strictEqual(rows[id]!.some(({ fix }) => fix !== undefined), hasCheck, id)
+      assert.strictEqual(
+        rows[id]!.some(({ fix }) => fix !== undefined),
+        hasCheck,
+        id
+      )
     }
   })
 
@@ -192,7 +198,10 @@ describe("an assessment", () => {
     const states = statesOf(assessServer("fapi_2_0_message_signing", ["requests"], lacking))
     const failed = Object.keys(states).filter((id) => states[id] === "failed")
     assert.deepStrictEqual(failed, ["fapi2-sp-code-lifetime", "fapi2-sp-algorithms"])
-    assert.deepStrictEqual(new Set(Object.values(statesOf(assessServer("fapi_2_0_security", [], facts)))), new Set(["kept"]))
+    assert.deepStrictEqual(
+      new Set(Object.values(statesOf(assessServer("fapi_2_0_security", [], facts)))),
+      new Set(["kept"])
+    )
     assert.deepStrictEqual(assessServer("none", [], lacking), [])
   })
 
@@ -201,7 +210,10 @@ describe("an assessment", () => {
       dangerously_exempt_from: ["fapi2-sp-client-authentication", "fapi2-sp-algorithms"]
     })
     const states = statesOf(assessClient(fapiServer, client, facts))
-    assert.deepStrictEqual(Object.keys(states), rulesOf("fapi_2_0_security", []).map(({ id }) => id))
+    assert.deepStrictEqual(
+      Object.keys(states),
+      rulesOf("fapi_2_0_security", []).map(({ id }) => id)
+    )
     const exempt = Object.keys(states).filter((id) => states[id] === "exempt")
     assert.deepStrictEqual(exempt, ["fapi2-sp-client-authentication", "fapi2-sp-algorithms"])
     assert.strictEqual(states["fapi2-sp-confidential"], "kept")

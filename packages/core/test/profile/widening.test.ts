@@ -1,6 +1,5 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import type { Client } from "../../src/client/Client.ts"
 import { hashToken } from "../../src/crypto/Crypto.ts"
 import { defaults, effective, Policies, type Policy } from "../../src/issuer/Policy.ts"
 import { Nonces, type Purpose } from "../../src/proof/Nonces.ts"
@@ -102,9 +101,7 @@ const accepted = Effect.fnUntraced(function* (policy: Policy, metadata: typeof M
   const resource = life.resource === "" ? undefined : life.resource
   // The code is the same under every policy: what is asked at /authorize is another property.
   const members =
-    life.grant === "code"
-      ? yield* codeRequest(client, life.resource)
-      : { grant_type: grantTypes.machine, resource }
+    life.grant === "code" ? yield* codeRequest(client, life.resource) : { grant_type: grantTypes.machine, resource }
   let response = yield* request(members, life.first)
   let steps = 0
   for (const shown of life.grant === "code" ? life.refreshes : []) {
@@ -142,7 +139,7 @@ layer(Server.layer({ resources: [opaque, loose, strict] }))("adding a restrictio
   it.effect.prop(
     "whatever is accepted of a client that registered for more at the token endpoint, is of one that did not",
     [Settings, Metadata, Life],
-    ([settings, metadata, { refreshes: _, ...life }]) =>
+    ([settings, metadata, life]) =>
       Effect.gen(function* () {
         const policy = effective(settings)
         // The token is presented as whoever has the first key and certificate would: bound or not, it is known by then.
