@@ -291,7 +291,7 @@ suite(
     test("RFC 9449 §5: a stolen refresh token of a public client is worth nothing without its key", async (issuer) => {
       const { key, tokens } = await bound(issuer)
       const without = await refresh(issuer, "public", tokens.refresh_token)
-      assert.deepStrictEqual([without.status, await errorOf(without)], [400, "invalid_dpop_proof"])
+      assert.deepStrictEqual([without.status, await errorOf(without)], [400, "invalid_request"])
       const send = async (by: typeof key) =>
         fetch(`${issuer}/token`, {
           method: "POST",

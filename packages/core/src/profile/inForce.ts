@@ -101,6 +101,6 @@ export const rulesInForce = (policy: Policy, client: Registration | undefined): 
 /** The rules that hold for a client at the current issuer. */
 export const rulesFor = (client: Registration) => Effect.map(currentPolicy, (policy) => rulesInForce(policy, client))
 
-/** Whether a profile fixes that refresh tokens are never rotated: FAPI 2.0 Security Profile §5.3.2.1 no. 10. */
+/** Whether a profile fixes that refresh tokens are never rotated: FAPI 2.0 Security Profile §5.3.2.1 no. 9. */
 export const forbidsRotation = (policy: Policy, client: Registration): boolean =>
   [...policy.securityProfiles, profileOfClient(client)].some((profile) => profile.startsWith("fapi_2_0"))

@@ -41,10 +41,10 @@ const certificateOf = (name: string) =>
 const certificate = await Effect.runPromise(certificateOf("one"))
 const otherCertificate = await Effect.runPromise(certificateOf("two"))
 
-const proofMissing = "InvalidDpopProof ProofMissing"
+const proofMissing = "InvalidRequest ProofMissing DPoP"
 const keyMismatch = "InvalidGrant KeyMismatch"
 const certificateMismatch = "InvalidGrant CertificateMismatch"
-const certificateMissing = "InvalidRequest ParameterMissing client certificate"
+const certificateMissing = "InvalidRequest CertificateMissing"
 
 const resources = [opaque, jwt, loose, strict]
 const aConfidential = (metadata: Client["metadata"] = {}, stated: Partial<Client> = {}) =>
@@ -351,7 +351,7 @@ layer(Server.layer({ resources }))("what tokens are bound to", (it) => {
 
 layer(Server.layer({ resources, policy: { dpop: "required" } }))("a server that requires DPoP", (it) => {
   for (const [name, run] of ways) {
-    it.effect(`RFC 9449 §5: ${name} without a proof is invalid_dpop_proof`, () =>
+    it.effect(`RFC 9449 §5: ${name} without a proof is invalid_request`, () =>
       allowing(
         Effect.gen(function* () {
           const client = yield* aConfidential()

@@ -390,6 +390,7 @@ layer(Server.layer())("a DPoP proof", (it) => {
             kept.push(until.epochMilliseconds)
             return true
           }),
+        seen: () => Effect.succeed(false),
         prune: () => Effect.succeed(0)
       })
       yield* TestClock.adjust(1_000_000 - ((yield* DateTime.now).epochMilliseconds % 1000))

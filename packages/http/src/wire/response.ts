@@ -16,8 +16,11 @@ const crossOrigin = {
   "access-control-expose-headers": "WWW-Authenticate, DPoP-Nonce, Retry-After, Lockspire-Trace"
 }
 
-export const json = (body: unknown, options?: { readonly crossOrigin?: boolean }): Response =>
-  HttpServerResponse.jsonUnsafe(body, { headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) } })
+export const json = (body: unknown, options?: { readonly crossOrigin?: boolean; readonly status?: number }): Response =>
+  HttpServerResponse.jsonUnsafe(body, {
+    status: options?.status ?? 200,
+    headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) }
+  })
 
 /** A JWT as the whole body. */
 export const jwt = (body: string, contentType: string, options?: { readonly crossOrigin?: boolean }): Response =>
