@@ -7,6 +7,9 @@ import {
   CurrentAccessToken,
   ProtectedResource,
   Refusals,
+  type Nonces,
+  type Policies,
+  type ReplayStore,
   type SigningKeys,
   StorageUnavailable,
   type TokenStore
@@ -74,6 +77,8 @@ const Routes = Layer.mergeAll(
   Protect.metadataRoute
 )
 
+type OwnServices = TokenStore | SigningKeys | CryptoService | Policies | ReplayStore | Nonces
+
 const quiet = Layer.succeed(Refusals, { record: () => Effect.void })
 
 const remote = (issuer: string, more: Partial<Protect.RemoteIssuerOptions> = {}) =>
@@ -129,7 +134,7 @@ for (const [name, storage] of storages) {
       /** In the issuer's process and in another one, for both token formats. */
       const everywhere = Effect.gen(function* () {
         const { issuer } = yield* TestIssuer.TestIssuer
-        const services = yield* Effect.context<TokenStore | SigningKeys | CryptoService>()
+        const services = yield* Effect.context<OwnServices>()
         const own = AccessTokenReader.layerOwn.pipe(Layer.provide(Layer.succeedContext(services)))
         const places = { own, remote: remote(issuer) }
         return yield* Effect.forEach(
@@ -351,7 +356,11 @@ layer(TestIssuer.layer(storages[0][1], options), { timeout: "60 seconds", exclud
           [new Error("a secret of ours"), 500, "server_error"]
         ] as const
         for (const [defect, status, error] of rows) {
-          const broken = Layer.succeed(AccessTokenReader, { clockSkew: 0, read: () => Effect.die(defect) })
+          const broken = Layer.succeed(AccessTokenReader, {
+            clockSkew: 0,
+            read: () => Effect.die(defect),
+            confirm: () => Effect.die(defect)
+          })
           const api = yield* apiWith(issuer, opaque, broken)
           for (const path of ["/raw", "/any"]) {
             const answer = yield* Effect.promise(() => api(path, bearer("a-token")))

@@ -253,6 +253,7 @@ export class InvalidToken extends Data.TaggedError("InvalidToken")<
     | "CertificateMismatch"
     | "KeyMismatch"
     | "NotSenderConstrained"
+    | "ConfirmationUnknown"
   >
 > {}
 
