@@ -98,12 +98,7 @@ export { AccessTokenReader, type AccessTokenReaderPort, IssuerUnavailable } from
 export { confirmElsewhere, type DpopOptions, type PresentedProof } from "./protect/confirm.ts"
 export { ProtectedResource, type ProtectedResourcePort, type SenderDemand } from "./protect/ProtectedResource.ts"
 export { CurrentAccessToken, type ReadAccessToken, type VerifiedAccessToken } from "./protect/VerifiedAccessToken.ts"
-export {
-  isEnough,
-  type ProtectedRequest,
-  type Requirement,
-  verifyAccessToken
-} from "./protect/verifyAccessToken.ts"
+export { isEnough, type ProtectedRequest, type Requirement, verifyAccessToken } from "./protect/verifyAccessToken.ts"
 export * as ReadJwt from "./protect/readJwt.ts"
 export * as ResourceMetadata from "./protect/resourceMetadata.ts"
 export * as Retention from "./retention/records.ts"

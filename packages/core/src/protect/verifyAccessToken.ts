@@ -76,8 +76,7 @@ export const verifyAccessToken = Effect.fnUntraced(function* (
 
   yield* check(
     "RFC 9068 §4: aud names this resource",
-    isNamed(resource.identifier, facts.audience) ||
-      (resource.takesTokensForNoResource && facts.audience.length === 0),
+    isNamed(resource.identifier, facts.audience) || (resource.takesTokensForNoResource && facts.audience.length === 0),
     () =>
       new InvalidToken({
         reason: "AudienceMismatch",

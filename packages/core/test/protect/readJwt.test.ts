@@ -193,7 +193,9 @@ it.effect("RFC 9728 §2, §3: the document, and where it is for which identifier
     type Options = Parameters<typeof ProtectedResource.layer>[0]
     const document = (changes: Partial<Options> = {}, certificates?: boolean) =>
       resourceMetadata(certificates).pipe(
-        Effect.provide(ProtectedResource.layer({ issuer, identifier: resource, scopes: [], name: "The API", ...changes }))
+        Effect.provide(
+          ProtectedResource.layer({ issuer, identifier: resource, scopes: [], name: "The API", ...changes })
+        )
       )
     const everywhere = {
       resource,
@@ -205,7 +207,10 @@ it.effect("RFC 9728 §2, §3: the document, and where it is for which identifier
     assert.deepStrictEqual(yield* document(), withDpop)
     assert.deepStrictEqual(yield* document({ scopes: ["read"] }), { ...withDpop, scopes_supported: ["read"] })
     assert.deepStrictEqual(yield* document({ origins: [] }), everywhere)
-    assert.deepStrictEqual(yield* document({ dpop: "required" }), { ...withDpop, dpop_bound_access_tokens_required: true })
+    assert.deepStrictEqual(yield* document({ dpop: "required" }), {
+      ...withDpop,
+      dpop_bound_access_tokens_required: true
+    })
     assert.deepStrictEqual(yield* document({}, true), {
       ...withDpop,
       tls_client_certificate_bound_access_tokens: true

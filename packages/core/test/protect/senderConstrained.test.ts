@@ -170,10 +170,7 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
         const { cnf } = yield* route({ authorization, certificate: ofConnection(shown) })
         assert.hasAllKeys(cnf, ["x5t#S256"])
         yield* refuses(route({ authorization }), "InvalidToken CertificateMismatch")
-        yield* refuses(
-          route({ authorization, certificate: ofConnection(other) }),
-          "InvalidToken CertificateMismatch"
-        )
+        yield* refuses(route({ authorization, certificate: ofConnection(other) }), "InvalidToken CertificateMismatch")
         const dpop = yield* routeProof(yield* aKey, identifier, bound)
         yield* refuses(
           route({ authorization: `DPoP ${bound}`, dpop, certificate: ofConnection(shown) }),
@@ -233,62 +230,66 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
       }).pipe(Effect.scoped)
     )
 
-    it.effect(`RFC 9449 §4.3 no. 9: the origin is what was configured, and a proxy's prefix goes with it (${name})`, () =>
-      Effect.gen(function* () {
-        const key = yield* aKey
-        const bound = yield* boundToKey(identifier, key)
-        const origins = ["https://front.example/api/", "http://localhost:3001"]
-        const at = (htu: string, route: Effect.Success<ReturnType<typeof routeAt>>) =>
-          Effect.flatMap(routeProof(key, identifier, bound, { htu }), (dpop) =>
-            route({ authorization: `DPoP ${bound}`, dpop })
-          )
-        const named = yield* routeAt(place, { origins })
-        yield* at("https://front.example/api/v1/notes", named)
-        yield* at("http://localhost:3001/v1/notes", named)
-        yield* refuses(at(`${identifier}/notes`, named), "InvalidDpopProof ProofUriMismatch")
-        yield* refuses(at("https://front.example/v1/notes", named), "InvalidDpopProof ProofUriMismatch")
-        const nowhere = yield* routeAt(place, { origins: [] })
-        yield* refuses(at(`${identifier}/notes`, nowhere), "InvalidDpopProof ProofUriMismatch")
-      }).pipe(Effect.scoped)
+    it.effect(
+      `RFC 9449 §4.3 no. 9: the origin is what was configured, and a proxy's prefix goes with it (${name})`,
+      () =>
+        Effect.gen(function* () {
+          const key = yield* aKey
+          const bound = yield* boundToKey(identifier, key)
+          const origins = ["https://front.example/api/", "http://localhost:3001"]
+          const at = (htu: string, route: Effect.Success<ReturnType<typeof routeAt>>) =>
+            Effect.flatMap(routeProof(key, identifier, bound, { htu }), (dpop) =>
+              route({ authorization: `DPoP ${bound}`, dpop })
+            )
+          const named = yield* routeAt(place, { origins })
+          yield* at("https://front.example/api/v1/notes", named)
+          yield* at("http://localhost:3001/v1/notes", named)
+          yield* refuses(at(`${identifier}/notes`, named), "InvalidDpopProof ProofUriMismatch")
+          yield* refuses(at("https://front.example/v1/notes", named), "InvalidDpopProof ProofUriMismatch")
+          const nowhere = yield* routeAt(place, { origins: [] })
+          yield* refuses(at(`${identifier}/notes`, nowhere), "InvalidDpopProof ProofUriMismatch")
+        }).pipe(Effect.scoped)
     )
   }
 
-  it.effect("RFC 9449 §9: elsewhere, a nonce is asked for where it is required, and known to whoever has the secret", () =>
-    Effect.gen(function* () {
-      const { identifier } = jwt
-      const key = yield* aKey
-      const bound = yield* boundToKey(identifier, key)
-      const nonceSecret = Redacted.make(new Uint8Array(32).fill(3))
-      const required = { name: "", identifier, dpop: { nonceRequired: true, nonceSecret } }
-      const [one, another, alone, indifferent] = [
-        yield* routeAt(required),
-        yield* routeAt(required),
-        yield* routeAt({ ...required, dpop: { nonceRequired: true } }),
-        yield* routeAt({ ...required, dpop: {} })
-      ]
-      const ask = Effect.fnUntraced(function* (route: typeof one, nonce?: string) {
-        const dpop = yield* routeProof(key, identifier, bound, nonce === undefined ? {} : { nonce })
-        const answer: { nonce: string | undefined } = { nonce: undefined }
-        const asked = route({ authorization: `DPoP ${bound}`, dpop })
-        return { answer, asked: Effect.provideService(asked, AnswerNonce, answer) }
-      })
+  it.effect(
+    "RFC 9449 §9: elsewhere, a nonce is asked for where it is required, and known to whoever has the secret",
+    () =>
+      Effect.gen(function* () {
+        const { identifier } = jwt
+        const key = yield* aKey
+        const bound = yield* boundToKey(identifier, key)
+        const nonceSecret = Redacted.make(new Uint8Array(32).fill(3))
+        const required = { name: "", identifier, dpop: { nonceRequired: true, nonceSecret } }
+        const [one, another, alone, indifferent] = [
+          yield* routeAt(required),
+          yield* routeAt(required),
+          yield* routeAt({ ...required, dpop: { nonceRequired: true } }),
+          yield* routeAt({ ...required, dpop: {} })
+        ]
+        const ask = Effect.fnUntraced(function* (route: typeof one, nonce?: string) {
+          const dpop = yield* routeProof(key, identifier, bound, nonce === undefined ? {} : { nonce })
+          const answer: { nonce: string | undefined } = { nonce: undefined }
+          const asked = route({ authorization: `DPoP ${bound}`, dpop })
+          return { answer, asked: Effect.provideService(asked, AnswerNonce, answer) }
+        })
 
-      const first = yield* ask(one)
-      yield* refuses(first.asked, "UseDpopNonce NonceMissing")
-      const nonce = first.answer.nonce!
-      const second = yield* ask(another, nonce)
-      yield* second.asked
-      assert.strictEqual(second.answer.nonce, nonce)
-      yield* refuses((yield* ask(alone, nonce)).asked, "UseDpopNonce NonceNotOurs")
-      // Nobody here hands out nonces: this one is the authorization server's.
-      const third = yield* ask(indifferent, nonce)
-      yield* third.asked
-      assert.isUndefined(third.answer.nonce)
-      yield* TestClock.adjust("10 minutes")
-      const renewed = yield* boundToKey(identifier, key)
-      const dpop = yield* routeProof(key, identifier, renewed, { nonce })
-      yield* refuses(one({ authorization: `DPoP ${renewed}`, dpop }), "UseDpopNonce NonceNotOurs")
-    }).pipe(Effect.scoped)
+        const first = yield* ask(one)
+        yield* refuses(first.asked, "UseDpopNonce NonceMissing")
+        const nonce = first.answer.nonce!
+        const second = yield* ask(another, nonce)
+        yield* second.asked
+        assert.strictEqual(second.answer.nonce, nonce)
+        yield* refuses((yield* ask(alone, nonce)).asked, "UseDpopNonce NonceNotOurs")
+        // Nobody here hands out nonces: this one is the authorization server's.
+        const third = yield* ask(indifferent, nonce)
+        yield* third.asked
+        assert.isUndefined(third.answer.nonce)
+        yield* TestClock.adjust("10 minutes")
+        const renewed = yield* boundToKey(identifier, key)
+        const dpop = yield* routeProof(key, identifier, renewed, { nonce })
+        yield* refuses(one({ authorization: `DPoP ${renewed}`, dpop }), "UseDpopNonce NonceNotOurs")
+      }).pipe(Effect.scoped)
   )
 
   it.effect("RFC 9449 §11.1: elsewhere, a proof is remembered as long as it is good, and forgotten after that", () =>
