@@ -47,11 +47,9 @@ export const confirmElsewhere = Effect.fnUntraced(function* ({ nonceRequired = f
   const crypto = yield* Crypto
   const secret = nonceSecret ?? (nonceRequired ? Redacted.make(yield* crypto.randomBytes(32)) : undefined)
   const nonces = secret === undefined ? Nonces.layerNone : Nonces.layerSecret(secret)
-  const services = Context.add(
-    yield* Layer.build(Layer.merge(nonces, Layer.provide(ReplayStore.layerMemory, layerMemory))),
-    Crypto,
-    crypto
-  )
+  // Of its own: an issuer in the same process has another memory, and takes nobody's word for what was seen.
+  const memory = Layer.fresh(Layer.provide(ReplayStore.layerMemory, layerMemory))
+  const services = Context.add(yield* Layer.build(Layer.merge(nonces, memory)), Crypto, crypto)
   const replays = Context.get(services, ReplayStore)
   const forget = Effect.flatMap(DateTime.now, (now) => replays.prune(now, Number.POSITIVE_INFINITY))
   yield* Effect.forkScoped(Effect.repeat(forget, Schedule.spaced("1 minute")))

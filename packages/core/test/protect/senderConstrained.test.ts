@@ -302,8 +302,11 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
       const dpop = yield* proofOf(key, { htm: "GET", htu: targets[0], ath })
       const presented = { scheme: "DPoP", token: "a-token" } as const
       const request = { method: "GET", authorization: undefined, dpop }
-      const once = confirm({ issuer: testIssuer, confirmation, presented, request, targets })
+      const proof = { issuer: testIssuer, confirmation, presented, request, targets }
+      const once = confirm(proof)
       yield* once
+      // Another process knows nothing of it.
+      yield* (yield* confirmElsewhere({}))(proof)
       yield* TestClock.adjust("299 seconds")
       yield* refuses(once, "InvalidDpopProof ProofReplayed")
       yield* TestClock.adjust("120 seconds")

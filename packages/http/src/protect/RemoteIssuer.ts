@@ -208,7 +208,8 @@ export const layerRemote = (options: RemoteIssuerOptions) => {
 
   return Layer.effect(AccessTokenReader, reader).pipe(
     Layer.provide(Crypto.Crypto.layer),
-    Layer.provide(RemoteJwks.layer),
+    // Of its own: an issuer in the same process has another, by another way out.
+    Layer.provide(Layer.fresh(RemoteJwks.layer)),
     Layer.provide(Layer.effect(Egress.Egress, egress))
   )
 }
