@@ -4,7 +4,7 @@
  */
 import { Crypto, CurrentAccessToken, ProtectedResource, type VerifiedAccessToken } from "@lockspire/core"
 import { Protect } from "@lockspire/http"
-import { DateTime, Effect, Layer, type Redacted } from "effect"
+import { type DateTime, Effect, Layer, type Redacted } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import type { Settings } from "./Options.ts"
 

@@ -208,11 +208,7 @@ const cookieOf = (settings: Settings) => {
 const everyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const
 
 /** Whatever a path does not do is 405 with `Allow` (RFC 9110 §15.5.6). */
-const notAllowed = (
-  path: `/${string}`,
-  methods: ReadonlyArray<string>,
-  answer: (allow: string) => Response
-) => {
+const notAllowed = (path: `/${string}`, methods: ReadonlyArray<string>, answer: (allow: string) => Response) => {
   const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ")
   return everyMethod
     .filter((method) => !methods.includes(method))
@@ -225,7 +221,9 @@ const methods = <E, R>(
   handlers: Readonly<Record<string, (request: Request) => Effect.Effect<Response, E, R>>>,
   otherwise: (allow: string) => Response
 ) => [
-  ...everyMethod.flatMap((method) => (handlers[method] === undefined ? [] : [HttpRouter.route(method, path, handlers[method])])),
+  ...everyMethod.flatMap((method) =>
+    handlers[method] === undefined ? [] : [HttpRouter.route(method, path, handlers[method])]
+  ),
   ...notAllowed(path, Object.keys(handlers), otherwise)
 ]
 

@@ -142,11 +142,11 @@ const nameOf = ({ claims, userinfo }: SignedIn): string => {
 const stepUp = (path: string) =>
   html`<h2>Step-up authentication</h2>
     <p class="hint">
-      One route of the API takes a token only when you signed in during the last ${freshness} seconds. It refuses any other
-      with what it wants (RFC 9470), and this application then asks the issuer for exactly that: you sign in again, and it is
-      done.
+      One route of the API takes a token only when you signed in during the last ${freshness} seconds. It refuses any
+      other with what it wants (RFC 9470), and this application then asks the issuer for exactly that: you sign in
+      again, and it is done.
     </p>
-    <div class="actions tools">${button(`${path}/transfer`, "Do something that needs a fresh sign-in", "quiet")}</div>`
+    <div class="actions">${button(`${path}/transfer`, "Do something that needs a fresh sign-in", "quiet")}</div>`
 
 const signedOutPage = (settings: Settings, session: Session) =>
   document(

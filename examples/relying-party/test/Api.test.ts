@@ -81,19 +81,24 @@ layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the API 
     })
   )
 
-  it.effect("RFC 6750 §3.1: without a token the challenge has no error code, and a header without one is malformed", () =>
-    test(async (demo) => {
-      for (const authorization of [undefined, "Basic YTpi", "Bearerx"]) {
-        const { body, challenge, status } = await ask(`${demo}/api`, authorization === undefined ? {} : { authorization })
-        assert.strictEqual(status, 401)
-        assert.match(challenge, /^Bearer realm="[^"]*\/demo\/api".*, DPoP /)
-        assert.notInclude(challenge, "error=")
-        assert.deepStrictEqual(body, {})
-      }
-      const empty = await ask(`${demo}/api`, { authorization: "Bearer" })
-      assert.strictEqual(empty.status, 400)
-      assert.include(empty.challenge, `error="invalid_request"`)
-    })
+  it.effect(
+    "RFC 6750 §3.1: without a token the challenge has no error code, and a header without one is malformed",
+    () =>
+      test(async (demo) => {
+        for (const authorization of [undefined, "Basic YTpi", "Bearerx"]) {
+          const { body, challenge, status } = await ask(
+            `${demo}/api`,
+            authorization === undefined ? {} : { authorization }
+          )
+          assert.strictEqual(status, 401)
+          assert.match(challenge, /^Bearer realm="[^"]*\/demo\/api".*, DPoP /)
+          assert.notInclude(challenge, "error=")
+          assert.deepStrictEqual(body, {})
+        }
+        const empty = await ask(`${demo}/api`, { authorization: "Bearer" })
+        assert.strictEqual(empty.status, 400)
+        assert.include(empty.challenge, `error="invalid_request"`)
+      })
   )
 
   it.effect("RFC 8707 §2: opaque tokens for nothing in particular and JWTs for this API are taken, in any case", () =>

@@ -49,7 +49,12 @@ const at = (port: number) => {
   const Issuer = TestIssuer.layer(MemoryStorage.layer, {
     clients: [
       { clientId: "app", secret, firstParty: true },
-      { clientId: "certified", secret, firstParty: true, metadata: { tls_client_certificate_bound_access_tokens: true } }
+      {
+        clientId: "certified",
+        secret,
+        firstParty: true,
+        metadata: { tls_client_certificate_bound_access_tokens: true }
+      }
     ],
     resources: [
       { ...resource, identifier: `${demo}/api`, accessTokenFormat: "jwt" },
