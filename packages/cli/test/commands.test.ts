@@ -159,6 +159,24 @@ describe("lockspire key", () => {
   })
 
   onDatabase(
+    "generate makes a key to encrypt to; its rotation warns of nothing, and the one before it is still there",
+    "template",
+    async (databaseUrl) => {
+      const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+      const issuer = ["--issuer", "https://login.example.com"]
+      const made = await run(["key", "generate", "--algorithm", "ECDH-ES", ...issuer], env)
+      assert.match(made.stdout, /^Next {5}ECDH-ES {2}[\w-]{43}\n$/, made.stderr)
+      const first = await run(["key", "rotate", ...issuer], env)
+      assert.match(first.stdout, /^Active {3}ECDH-ES {2}[\w-]{43}\nNext {5}ECDH-ES {2}[\w-]{43}\n$/, first.stderr)
+      const second = await run(["key", "rotate", "--algorithm", "ECDH-ES", ...issuer], env)
+      assert.match(second.stdout, /^Retiring {1}ECDH-ES .*\nActive {3}ECDH-ES .*\nNext {5}ECDH-ES .*\n$/)
+      assert.deepStrictEqual([first.stderr, second.stderr], ["", ""])
+      const unknown = await run(["key", "generate", "--algorithm", "RSA1_5", ...issuer], env)
+      assert.notStrictEqual(unknown.code, 0)
+    }
+  )
+
+  onDatabase(
     "retire takes a key that does not sign out of the set, and refuses one that does",
     "template",
     async (databaseUrl) => {

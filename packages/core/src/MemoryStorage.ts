@@ -10,6 +10,7 @@ import { PolicyStore } from "./issuer/Policy.ts"
 import { TrustedIssuerStore } from "./jwt-bearer/TrustedIssuerStore.ts"
 import { ExchangeRuleStore } from "./token-exchange/ExchangeRuleStore.ts"
 import { SigningKeyStore } from "./key/SigningKeyStore.ts"
+import { PushedRequestStore } from "./par/PushedRequestStore.ts"
 import { ReplayStore } from "./replay/ReplayStore.ts"
 import { ResourceStore } from "./resource/ResourceStore.ts"
 import * as Transaction from "./storage/Transaction.ts"
@@ -39,6 +40,7 @@ export type Ports =
   | InteractionStore
   | PairwiseSubjectStore
   | PolicyStore
+  | PushedRequestStore
   | ReplayStore
   | ResourceStore
   | SigningKeyStore
@@ -58,6 +60,7 @@ export const layer: Layer.Layer<Ports> = tokens.pipe(
       InteractionStore.layerMemory,
       PairwiseSubjectStore.layerMemory,
       PolicyStore.layerMemory,
+      PushedRequestStore.layerMemory,
       ReplayStore.layerMemory,
       ResourceStore.layerMemory,
       SigningKeyStore.layerMemory

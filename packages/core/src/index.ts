@@ -70,13 +70,17 @@ export { type Rotation, TokenStore } from "./token/TokenStore.ts"
 export * as Consent from "./consent/Consent.ts"
 export { ConsentStore } from "./consent/ConsentStore.ts"
 export * as AuthorizationRequest from "./authorization-request/AuthorizationRequest.ts"
+export * as PushedRequest from "./par/PushedRequest.ts"
+export { PushedRequestStore } from "./par/PushedRequestStore.ts"
+export { push, type PushResponse } from "./par/push.ts"
 export * as Interaction from "./authorize/Interaction.ts"
 export { InteractionStore } from "./authorize/InteractionStore.ts"
 export * as AuthorizationCode from "./authorize/AuthorizationCode.ts"
 export { AuthorizationCodeStore } from "./authorize/AuthorizationCodeStore.ts"
 export { authenticate, type AuthenticatedClient, type PresentedCredentials } from "./client/authenticate.ts"
 export { applicationsOf, type Application, revokeApplication } from "./consent/applications.ts"
-export * as Validate from "./authorization-request/validate.ts"
+export * as Establish from "./authorization-request/establish.ts"
+export * as RequestObject from "./authorization-request/requestObject.ts"
 export * as SafeRedirect from "./authorization-request/SafeRedirect.ts"
 export * as Interact from "./authorize/interact.ts"
 export * as AuthorizationResponse from "./authorize/respond.ts"
@@ -90,7 +94,12 @@ export * as TrustedIssuer from "./jwt-bearer/TrustedIssuer.ts"
 export { TrustedIssuerStore } from "./jwt-bearer/TrustedIssuerStore.ts"
 export { supportedGrantTypes } from "./token-endpoint/grants.ts"
 export { token } from "./token-endpoint/token.ts"
-export { introspect, introspectAsJwt, type Introspection } from "./introspection/introspect.ts"
+export {
+  introspect,
+  introspectionResponse,
+  type Introspection,
+  type IntrospectionResponse
+} from "./introspection/introspect.ts"
 export { revoke } from "./revocation/revoke.ts"
 export { userinfo, userinfoResponse, type UserinfoResponse } from "./userinfo/userinfo.ts"
 export { metadata } from "./discovery/metadata.ts"
@@ -138,6 +147,6 @@ export type {
   UnsupportedResponseType,
   UseDpopNonce
 } from "./oauth/OAuthError.ts"
-export type { PageRefusal, RedirectRefusal } from "./authorization-request/validate.ts"
+export type { PageRefusal, RedirectRefusal } from "./authorization-request/establish.ts"
 export type { Ports as StoragePorts } from "./MemoryStorage.ts"
 export type { Ports } from "./MemoryStorage.ts"

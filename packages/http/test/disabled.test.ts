@@ -45,6 +45,8 @@ suite("a client that was just disabled", (test) => {
         assert.strictEqual(url.host, new URL(issuer).host)
         return `${status} ${/unauthorized_client/.exec(body)?.[0]}`
       },
+      pushed_authorization_request_endpoint: async () =>
+        answerOf(await post(`${issuer}/par`, "soon", Object.fromEntries(authorization("soon")))),
       token_endpoint: async () => answerOf(await refresh(issuer, "soon", tokens.refresh_token)),
       revocation_endpoint: async () =>
         answerOf(await post(`${issuer}/revoke`, "soon", { token: tokens.refresh_token })),

@@ -1,5 +1,6 @@
-import { AuthorizationRequest, type Interaction, InteractionStore } from "@lockspire/core"
-import { Effect, Layer, Schema } from "effect"
+import { type Interaction, InteractionStore } from "@lockspire/core"
+import { Effect, Layer } from "effect"
+import { decodeRequest, encodeRequest } from "./authorizationRequestRow.ts"
 import { client, done, first, fromDate, orUndefined, prune, toDate, wrote } from "./statement.ts"
 
 interface Row {
@@ -13,11 +14,6 @@ interface Row {
   readonly subject: string | null
   readonly finished_at: Date | null
 }
-
-// As JSON, where an absent value is null.
-const Request = Schema.toCodecJson(AuthorizationRequest.AuthorizationRequest)
-const encodeRequest = Schema.encodeSync(Schema.fromJsonString(Request))
-const decodeRequest = Schema.decodeUnknownSync(Request)
 
 const fromRow = (row: Row): Interaction.Interaction => {
   const begun = {

@@ -14,6 +14,7 @@ import * as TrustedIssuerStorePg from "./TrustedIssuerStorePg.ts"
 import * as InteractionStorePg from "./InteractionStorePg.ts"
 import * as PolicyStorePg from "./PolicyStorePg.ts"
 import * as PairwiseSubjectStorePg from "./PairwiseSubjectStorePg.ts"
+import * as PushedRequestStorePg from "./PushedRequestStorePg.ts"
 import * as ReplayStorePg from "./ReplayStorePg.ts"
 import * as ResourceStorePg from "./ResourceStorePg.ts"
 import * as SigningKeyStorePg from "./SigningKeyStorePg.ts"
@@ -28,6 +29,7 @@ export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.merge
   PolicyStorePg.layer,
   SigningKeyStorePg.layer,
   PairwiseSubjectStorePg.layer,
+  PushedRequestStorePg.layer,
   ReplayStorePg.layer,
   ResourceStorePg.layer,
   ClientStorePg.layer,

@@ -13,6 +13,9 @@ export const layer = Layer.effect(
           VALUES (${issuer}, ${purpose}, ${valueHash}, ${toDate(until)})
           ON CONFLICT (issuer, purpose, value_hash) DO NOTHING
           RETURNING 1`),
+      seen: (issuer, purpose, valueHash) =>
+        wrote(sql`
+          SELECT 1 FROM replays WHERE issuer = ${issuer} AND purpose = ${purpose} AND value_hash = ${valueHash}`),
       prune: (before, limit) => prune(sql, "replays", sql`until < ${toDate(before)}`, limit)
     })
   )

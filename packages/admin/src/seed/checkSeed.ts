@@ -9,6 +9,7 @@ import {
   signingAlgorithms
 } from "./registered.ts"
 import { exchangeRuleProblems, trustedIssuerProblems } from "./grants.ts"
+import { requestObjectProblems } from "./requestObjects.ts"
 import { formatProblems, resourceFormatProblems } from "./responseFormats.ts"
 import { Seed, type SeedAccount, type SeedClient, type SeedResource } from "./Seed.ts"
 import { authenticationProblems } from "./clientAuthentication.ts"
@@ -160,6 +161,7 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
     found.push([["scope"], "holds a value with characters that RFC 6749 §3.3 does not allow"])
   }
   found.push(...authenticationProblems(client, method), ...formatProblems(client), ...subjectProblems(client))
+  found.push(...requestObjectProblems(client))
   for (const member of ["dangerously_allow_no_pkce", "introspect_all_tokens"] as const) {
     if (client[member] === true && method === "none") {
       found.push([[member], "is only for a client that authenticates itself"])

@@ -114,9 +114,6 @@ export const authorizing: ReadonlySet<string> = new Set([
 
 /** IANA "OAuth Dynamic Client Registration Metadata": fields that are stored, and on which nothing acts yet. */
 export const inert: ReadonlySet<string> = new Set([
-  "request_object_signing_alg",
-  "request_object_encryption_alg",
-  "request_object_encryption_enc",
   "default_acr_values",
   "initiate_login_uri",
   "request_uris",
@@ -134,9 +131,6 @@ export const inert: ReadonlySet<string> = new Set([
   "post_logout_redirect_uris",
   "dpop_bound_access_tokens",
   "use_mtls_endpoint_aliases",
-  "authorization_signed_response_alg",
-  "authorization_encrypted_response_alg",
-  "authorization_encrypted_response_enc",
   "backchannel_token_delivery_mode",
   "backchannel_client_notification_endpoint",
   "backchannel_authentication_request_signing_alg",

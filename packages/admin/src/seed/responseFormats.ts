@@ -7,12 +7,12 @@ import { pathOf, type Warning } from "./SeedInvalid.ts"
 
 type Found = readonly [path: ReadonlyArray<PropertyKey>, reason: string]
 
-const answers = ["id_token", "userinfo", "introspection"] as const
+const answers = ["id_token", "userinfo", "introspection", "authorization"] as const
 const signed = (answer: string) => `${answer}_signed_response_alg`
 const encryptedAlg = (answer: string) => `${answer}_encrypted_response_alg`
 const encryptedEnc = (answer: string) => `${answer}_encrypted_response_enc`
 
-/** OpenID Connect Registration §2, RFC 9701 §6: the fields that say so. */
+/** OpenID Connect Registration §2, RFC 9701 §6, JARM §3: the fields that say so. */
 export const formatting: ReadonlySet<string> = new Set(
   answers.flatMap((answer) => [signed(answer), encryptedAlg(answer), encryptedEnc(answer)])
 )
@@ -80,19 +80,26 @@ export const resourceFormatProblems = (resource: SeedResource): ReadonlyArray<Fo
 
 /** The algorithms that the seed asks for beyond the ones there are keys for, each where it stands. */
 export const missingKeys = (seed: Seed, available: ReadonlySet<string>): ReadonlyArray<Warning> => {
-  const missing = (path: ReadonlyArray<PropertyKey>, algorithm: unknown): ReadonlyArray<Warning> =>
-    isSigning(algorithm) && !available.has(algorithm)
+  const missing = (
+    path: ReadonlyArray<PropertyKey>,
+    algorithm: unknown,
+    isKnown: (algorithm: unknown) => boolean = isSigning,
+    key = "a signing key"
+  ): ReadonlyArray<Warning> =>
+    isKnown(algorithm) && !available.has(algorithm as string)
       ? [
           {
             path: pathOf(path),
-            reason: `needs a signing key that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
+            reason: `needs ${key} that this issuer does not have: lockspire key generate --algorithm ${String(algorithm)}`
           }
         ]
       : []
+  const encrypting = "request_object_encryption_alg"
   return [
-    ...(seed.clients ?? []).flatMap((client, at) =>
-      answers.flatMap((answer) => missing(["clients", at, signed(answer)], stated(client, signed(answer))))
-    ),
+    ...(seed.clients ?? []).flatMap((client, at) => [
+      ...answers.flatMap((answer) => missing(["clients", at, signed(answer)], stated(client, signed(answer)))),
+      ...missing(["clients", at, encrypting], stated(client, encrypting), isEncryption, "an encryption key")
+    ]),
     ...(seed.resources ?? []).flatMap(({ signingAlgorithm }, at) =>
       missing(["resources", at, "signingAlgorithm"], signingAlgorithm)
     )

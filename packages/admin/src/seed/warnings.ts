@@ -10,6 +10,7 @@ import {
   informative,
   secretMethods
 } from "./registered.ts"
+import { requestObjectFields, requestObjectWarnings } from "./requestObjects.ts"
 import { formatting, formatWarnings } from "./responseFormats.ts"
 import { statedSecrets } from "./clientAuthentication.ts"
 import { namedClientMembers, type Seed, type SeedClient } from "./Seed.ts"
@@ -35,6 +36,7 @@ const clientWarnings = (client: SeedClient): ReadonlyArray<Found> => [
   ...secrets(client),
   ...risks(client),
   ...formatWarnings(client),
+  ...requestObjectWarnings(client),
   ...Object.keys(client)
     .filter((name) => !namedClientMembers.has(name))
     .flatMap((name): ReadonlyArray<Found> => {
@@ -111,7 +113,8 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
 const memberWarning = (name: string): string | undefined => {
   const [field, language] = name.split("#", 2) as [string, string?]
   if (language !== undefined && humanReadable.has(field)) return undefined
-  if ([informative, authenticating, authorizing, formatting].some((fields) => fields.has(name))) return undefined
+  if ([informative, authenticating, authorizing, formatting, requestObjectFields].some((fields) => fields.has(name)))
+    return undefined
   if (answered.has(name)) return "is an answer of the registration endpoint, and ignored"
   if (inert.has(name)) return "is stored, but this server does not act on it yet"
   return "is in no registry of client metadata; it is stored, and nothing acts on it"

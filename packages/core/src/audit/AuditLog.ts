@@ -4,6 +4,8 @@ import * as MemoryTable from "../storage/MemoryTable.ts"
 
 /** What can happen. One word per transition, named as in the lifecycle tables. */
 export const Action = Schema.Literals([
+  "pushed_request.pushed",
+  "pushed_request.used",
   "interaction.begun",
   "interaction.prompted",
   "interaction.deciding",

@@ -2,19 +2,17 @@
  * What can be said about an authorization request before any person is involved.
  * RFC 6749 §4.1.1, §4.1.2.1; OpenID Connect Core §3.1.2.1, §3.1.2.2; RFC 7636 §4.3; RFC 8707 §2.
  */
-import { Data, Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import { type Client, isConfidential } from "../client/Client.ts"
-import { ClientStore } from "../client/ClientStore.ts"
-import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { acceptedValues, type ClaimsRequest, parseRequest, requested } from "../oauth/Claims.ts"
-import { Display, Prompt, ResponseMode, supportedResponseTypes } from "../oauth/Metadata.ts"
+import { Display, Prompt, supportedResponseTypes } from "../oauth/Metadata.ts"
 import {
   type AuthorizationError,
   InvalidRequest,
+  InvalidRequestObject,
   InvalidScope,
   RegistrationNotSupported,
-  RequestNotSupported,
   RequestUriNotSupported,
   UnauthorizedClient,
   UnsupportedResponseType
@@ -23,105 +21,29 @@ import { every, optional, type Parameters, required } from "../oauth/Parameters.
 import { isCodeChallenge } from "../oauth/Pkce.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { currentResources, knownScopes, requestedResources } from "../resource/registry.ts"
+import { rulesFor } from "../profile/inForce.ts"
+import { textsOf } from "../profile/Registration.ts"
+import { demanding, hold, type Rules } from "../profile/Rule.ts"
+import type { Sender } from "../proof/sender.ts"
 import { verifyIdToken } from "../token/verify.ts"
 import { digestOf, requestedDetails } from "./details.ts"
+import { establishClient, establishRedirect, PageRefusal, RedirectRefusal, targetAt, targetOf } from "./establish.ts"
+import { readRequestObject } from "./requestObject.ts"
+import { singleParameters } from "./parameterNames.ts"
+import { checkResponseMode } from "./responseMode.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
-import { matchRedirectUri, type SafeRedirect } from "./SafeRedirect.ts"
-
-/** Shown to the person on a page of ours: nothing about the request can be trusted yet. */
-export class PageRefusal extends Data.TaggedError("PageRefusal")<{
-  readonly error: InvalidRequest | UnauthorizedClient
-  readonly clientId: string | undefined
-}> {}
-
-/** Where and how the response to a request is sent. */
-export interface ResponseTarget {
-  readonly clientId: string
-  readonly redirectUri: SafeRedirect
-  readonly responseMode: ResponseMode
-  readonly state: string | undefined
-}
-
-/** Sent back to the client through the browser. */
-export class RedirectRefusal extends Data.TaggedError("RedirectRefusal")<{
-  readonly error: AuthorizationError
-  readonly target: ResponseTarget
-}> {}
-
-/** Client and redirect URI: until both are known to belong together every error is a page (RFC 6749 §4.1.2.1). */
-export const establish = Effect.fnUntraced(function* (parameters: Parameters) {
-  const clients = yield* ClientStore
-  const issuer = (yield* CurrentIssuer).identifier
-  let known: string | undefined
-  return yield* Effect.gen(function* () {
-    const clientId = yield* checking("RFC 6749 §4.1.1: client_id", required(parameters, "client_id"))
-    known = clientId
-    const client = Option.getOrUndefined(yield* clients.find(issuer, clientId))
-    yield* check(
-      "RFC 6749 §4.1.2.1: the client is registered and enabled",
-      client?.disabled === false,
-      () => new UnauthorizedClient({ reason: "ClientUnknown", received: clientId })
-    )
-    const sent = yield* checking("RFC 6749 §3.1: redirect_uri at most once", optional(parameters, "redirect_uri"))
-    const isOpenId = every(parameters, "scope").some((scope) => scope.split(" ").includes("openid"))
-    const only = client!.redirectUris.length === 1 && !isOpenId ? client!.redirectUris[0] : undefined
-    // RFC 6749 §3.1.2.3: may be left out when there is one; OpenID Connect Core §3.1.2.1 always requires it.
-    yield* check(
-      "RFC 6749 §3.1.2.3: redirect_uri",
-      (sent ?? only) !== undefined,
-      () => new InvalidRequest({ reason: "RedirectUriMissing", parameter: "redirect_uri" })
-    )
-    const redirectUri = matchRedirectUri(client!, (sent ?? only)!)
-    yield* check(
-      "RFC 9700 §4.1.3: redirect_uri equals a registered one",
-      redirectUri !== undefined,
-      () =>
-        new InvalidRequest({
-          reason: "RedirectUriNotRegistered",
-          parameter: "redirect_uri",
-          expected: client!.redirectUris.join(" "),
-          received: sent ?? ""
-        })
-    )
-    return { client: client!, redirectUri: redirectUri!, redirectUriSent: sent !== undefined }
-  }).pipe(Effect.mapError((error) => new PageRefusal({ error, clientId: known })))
-})
-
-/** OpenID Connect Core §3.1.2.1 and the extensions we know: each may be sent once (RFC 6749 §3.1). */
-const singleParameters = [
-  "response_type",
-  "scope",
-  "state",
-  "nonce",
-  "response_mode",
-  "code_challenge",
-  "code_challenge_method",
-  "prompt",
-  "max_age",
-  "login_hint",
-  "id_token_hint",
-  "ui_locales",
-  "claims_locales",
-  "acr_values",
-  "display",
-  "claims",
-  "request",
-  "request_uri",
-  "registration",
-  "authorization_details"
-]
 
 const words = (text: string | undefined): ReadonlyArray<string> => (text ?? "").split(" ").filter((word) => word !== "")
 const isPrompt = Schema.is(Prompt)
 const isDisplay = Schema.is(Display)
-const isResponseMode = Schema.is(ResponseMode)
 const malformed = (parameter: string) => new InvalidRequest({ reason: "ParameterMalformed", parameter })
 
 /** RFC 7636 §4.3, §4.4.1: S256, and always, unless the operator exempted this confidential client. */
-const codeChallenge = Effect.fnUntraced(function* (client: Client, parameters: Parameters) {
+const codeChallenge = Effect.fnUntraced(function* (client: Client, parameters: Parameters, rules: Rules) {
   const challenge = yield* optional(parameters, "code_challenge")
   const method = yield* optional(parameters, "code_challenge_method")
-  const isExempt = client.dangerouslyAllowNoPkce && isConfidential(client)
+  const isExempt =
+    client.dangerouslyAllowNoPkce && isConfidential(client) && demanding(rules, "codeChallenge") === undefined
   yield* check(
     "RFC 9700 §2.1.1: code_challenge",
     challenge !== undefined || (isExempt && method === undefined),
@@ -160,19 +82,82 @@ const hintedSubject = Effect.fnUntraced(function* (hint: string | undefined) {
   return claims!.sub
 })
 
+/** How a request came here. */
+type Arrival =
+  | { readonly _tag: "Direct" }
+  /** RFC 9126: from the client itself. A proof that came with it binds the code (RFC 9449 §10.1). */
+  | { readonly _tag: "Pushed"; readonly sender: Sender }
+
+/** What the request says: its parameters, or those of the request object in it, which then count alone (RFC 9101 §6.3). */
+const saidBy = Effect.fnUntraced(function* (client: Client, sent: Parameters) {
+  const text = yield* checking("RFC 9101 §5: request at most once", optional(sent, "request"))
+  if (text === undefined) return { parameters: sent, object: undefined, isSigned: false }
+  const read = yield* readRequestObject(client, text)
+  const responseType = every(sent, "response_type")[0]
+  yield* check(
+    "OpenID Connect Core §6.1: response_type outside the request object is the one inside",
+    responseType === undefined || responseType === every(read.parameters, "response_type")[0],
+    () => malformed("response_type")
+  )
+  return { ...read, isSigned: true }
+})
+
+/** RFC 9449 §10, §10.1: the key of the proof that was pushed, and of the parameter, which name the same one. */
+const boundKey = Effect.fnUntraced(function* (parameters: Parameters, arrival: Arrival) {
+  const named = yield* optional(parameters, "dpop_jkt")
+  yield* check("RFC 9449 §10: dpop_jkt is a thumbprint", named === undefined || isCodeChallenge(named), () =>
+    malformed("dpop_jkt")
+  )
+  const proved = arrival._tag === "Pushed" ? arrival.sender.proved.jkt : undefined
+  yield* check(
+    "RFC 9449 §10.1: dpop_jkt names the key of the proof",
+    named === undefined || proved === undefined || named === proved,
+    () => new InvalidRequest({ reason: "KeyConflict", parameter: "dpop_jkt" })
+  )
+  return named ?? proved
+})
+
+/** Where an error goes before anything of the request is known to be good: to a registered URI, if it names one. */
+const tellAt = Effect.fnUntraced(function* (client: Client, sent: Parameters, error: AuthorizationError) {
+  const target = yield* targetOf(client, sent)
+  return yield* target === undefined
+    ? new PageRefusal({ error, clientId: client.clientId })
+    : new RedirectRefusal({ error, target, client })
+})
+
+/** A request that came by the browser, or the refusal to show or to send. */
+export const validate = Effect.fnUntraced(function* (sent: Parameters) {
+  const client = yield* establishClient(sent)
+  const said = yield* Effect.catch(saidBy(client, sent), (error) => tellAt(client, sent, error))
+  return { client, request: yield* judge(client, said, { _tag: "Direct" }) }
+})
+
+/** A request that its client pushed; every refusal is told to the client itself. */
+export const validatePushed = (client: Client, sent: Parameters, sender: Sender) =>
+  saidBy(client, sent).pipe(
+    Effect.flatMap((said) => judge(client, said, { _tag: "Pushed", sender })),
+    Effect.mapError((failure) => ("error" in failure ? failure.error : failure)),
+    // RFC 9101 §7 has the code for whoever speaks of request objects; `request_not_supported` is for browsers.
+    Effect.catchTag("RequestNotSupported", () =>
+      Effect.fail(new InvalidRequestObject({ reason: "ObjectAlgorithmNotAllowed", received: "none" }))
+    )
+  )
+
 /**
- * The request, or the refusal to show or to send. Parameters outside the list are ignored (RFC 6749 §3.1).
+ * Everything that can be told without a person, in the order of the specifications. Parameters outside the list are
+ * ignored (RFC 6749 §3.1).
  */
-export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
-  const { client, redirectUri, redirectUriSent } = yield* establish(parameters)
-  const states = every(parameters, "state")
-  const modes = every(parameters, "response_mode")
-  const target: ResponseTarget = {
-    clientId: client.clientId,
-    redirectUri,
-    responseMode: modes.length === 1 && isResponseMode(modes[0]) ? modes[0] : "query",
-    state: states.length === 1 ? states[0] : undefined
-  }
+const judge = Effect.fnUntraced(function* (
+  client: Client,
+  { isSigned, object, parameters }: Effect.Success<ReturnType<typeof saidBy>>,
+  arrival: Arrival
+) {
+  const rules = yield* rulesFor(client)
+  const { redirectUri, redirectUriSent } = yield* Effect.mapError(
+    establishRedirect(client, parameters, rules),
+    (error) => new PageRefusal({ error, clientId: client.clientId })
+  )
+  const target = yield* targetAt(client, redirectUri, parameters, rules)
   return yield* Effect.gen(function* () {
     for (const name of singleParameters) {
       const count = parameters.get(name)?.length ?? 0
@@ -185,12 +170,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       }
     }
     yield* check(
-      "OpenID Connect Core §6.1: no request object",
-      every(parameters, "request").length === 0,
-      () => new RequestNotSupported({ reason: "RequestObjectUnsigned" })
-    )
-    yield* check(
-      "OpenID Connect Core §6.2: no request_uri",
+      "RFC 9101 §5.2.3: no request object by reference",
       every(parameters, "request_uri").length === 0,
       () => new RequestUriNotSupported({ reason: "RequestUriSent" })
     )
@@ -198,6 +178,16 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       "OpenID Connect Core §7.2.1: no registration",
       every(parameters, "registration").length === 0,
       () => new RegistrationNotSupported({ reason: "RegistrationSent" })
+    )
+    yield* hold(
+      demanding(rules, "pushedRequest"),
+      arrival._tag === "Pushed",
+      () => new InvalidRequest({ reason: "PushedRequestRequired" })
+    )
+    yield* hold(
+      demanding(rules, "signedRequest"),
+      isSigned,
+      () => new InvalidRequest({ reason: "RequestObjectRequired", parameter: "request" })
     )
 
     const responseType = yield* checking("RFC 6749 §3.1.1: response_type", required(parameters, "response_type"))
@@ -216,13 +206,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       client.grantTypes.includes("authorization_code"),
       () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: "authorization_code" })
     )
-    const responseMode = modes[0]
-    yield* check(
-      "Multiple Response Types §2.1: response_mode is supported",
-      responseMode === undefined || isResponseMode(responseMode),
-      () =>
-        new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: responseMode ?? "" })
-    )
+    yield* checkResponseMode(client, every(parameters, "response_mode")[0], rules)
 
     const resources = yield* currentResources
     const scopeText = yield* optional(parameters, "scope")
@@ -241,7 +225,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
     // OpenID Connect Core §11: offline access means nothing to a client that cannot refresh.
     const scope = client.grantTypes.includes("refresh_token") ? asked : asked.filter((one) => one !== "offline_access")
 
-    const challenge = yield* codeChallenge(client, parameters)
+    const challenge = yield* codeChallenge(client, parameters, rules)
 
     const promptText = words(yield* optional(parameters, "prompt"))
     yield* check(
@@ -270,6 +254,11 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       claimsText === undefined
         ? undefined
         : yield* checking("OpenID Connect Core §5.5: claims is a claims request", parseRequest(claimsText))
+    yield* hold(
+      demanding(rules, "resource"),
+      every(parameters, "resource").length > 0,
+      () => new InvalidRequest({ reason: "ResourceRequired", parameter: "resource" })
+    )
     const requestedResource = yield* checking(
       "RFC 8707 §2: every resource is registered",
       requestedResources(
@@ -293,6 +282,7 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
     )
     const acr = requested(claims?.id_token, "acr")
     const acrAccepted = boundValues(claims, "acr")
+    const acrAsked = yield* optional(parameters, "acr_values")
     const details = yield* requestedDetails(client, parameters)
     const authorizationDetails = yield* Effect.forEach(details, (detail) =>
       Effect.map(digestOf(detail), (digest) => ({ detail, digest }))
@@ -311,15 +301,17 @@ export const validate = Effect.fnUntraced(function* (parameters: Parameters) {
       maxAge: maxAgeText === undefined ? client.defaultMaxAge : Number(maxAgeText),
       loginHint: yield* optional(parameters, "login_hint"),
       subject: subject as string | undefined,
-      acrValues: acrAccepted ?? words(yield* optional(parameters, "acr_values")),
+      acrValues: acrAccepted ?? (acrAsked === undefined ? textsOf(client, "default_acr_values") : words(acrAsked)),
       // OpenID Connect Core §5.5.1.1: essential and with values it must be reached, else the request fails.
       acrEssential: acr?.essential === true && acrAccepted !== undefined,
       uiLocales: words(yield* optional(parameters, "ui_locales")),
       claimsLocales: words(yield* optional(parameters, "claims_locales")),
       display: display as Display | undefined,
       claims,
-      authorizationDetails
+      authorizationDetails,
+      dpopJkt: yield* boundKey(parameters, arrival),
+      requestObject: object
     }
-    return { client, request }
-  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target })))
+    return request
+  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target, client })))
 })

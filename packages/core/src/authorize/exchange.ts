@@ -129,7 +129,7 @@ export const exchange = Effect.fnUntraced(function* (
     authorizationDetails,
     nonce: code.nonce,
     confirmation,
-    refreshConfirmation: refreshBindingOf(client, sender.rules, confirmation),
+    refreshConfirmation: yield* refreshBindingOf(client, sender.rules, confirmation, grant.resources),
     refreshScope: grant.scope
   })
   const outcome = yield* transaction.within(

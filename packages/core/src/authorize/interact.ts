@@ -8,7 +8,8 @@ import { type AuditEvent, AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy, subject as subjectActor } from "../audit/event.ts"
 import { check, refuse } from "../audit/Refusal.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
-import { PageRefusal, RedirectRefusal, validate } from "../authorization-request/validate.ts"
+import { PageRefusal, RedirectRefusal } from "../authorization-request/establish.ts"
+import { validate } from "../authorization-request/validate.ts"
 import type { Client } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { ConsentStore } from "../consent/ConsentStore.ts"
@@ -22,6 +23,7 @@ import { currentPolicy } from "../issuer/Policy.ts"
 import { AccessDenied, InvalidRequest } from "../oauth/OAuthError.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
 import { every, optional } from "../oauth/Parameters.ts"
+import { isPushed, pushedRequest } from "../par/resolve.ts"
 import { type Resource } from "../resource/Resource.ts"
 import { currentResources } from "../resource/registry.ts"
 import { isPairwise, isSubjectOf } from "../subject/subjectFor.ts"
@@ -30,7 +32,8 @@ import type { Interaction, Unfinished } from "./Interaction.ts"
 import { InteractionStore } from "./InteractionStore.ts"
 import { prepareCode } from "./issueCode.ts"
 import { askedOf, nextStep } from "./nextStep.ts"
-import { type AuthorizationResponse, success } from "./respond.ts"
+import { type AuthorizationResponse, secured, success } from "./respond.ts"
+import { isUnused, mustBeFirst, useUp } from "./useUp.ts"
 
 /** A browser at one of our pages. */
 export interface Browser {
@@ -99,7 +102,7 @@ const demandOf = (client: Client, request: AuthorizationRequest, reason: SignInD
 
 /** RFC 6749 §4.1.1. `mayAnswerAtOnce` is false for a cross-site POST, whose request carries no cookies to decide from. */
 export const begin = Effect.fnUntraced(function* (parameters: Parameters, browser: Browser, mayAnswerAtOnce: boolean) {
-  const { client, request } = yield* validate(parameters)
+  const { client, request } = yield* isPushed(parameters) ? pushedRequest(parameters) : validate(parameters)
   const host = yield* HostResolver
   const interactions = yield* InteractionStore
   const audit = yield* AuditLog
@@ -108,13 +111,20 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const facts = yield* gather(client, request, browser)
   const step = mayAnswerAtOnce ? nextStep({ ...facts, since: undefined, prompted: [] }) : undefined
 
+  const unused = yield* isUnused(issuer, request)
+  yield* mustBeFirst(unused ? undefined : "request object", request, client)
   if (step?._tag === "Refuse") {
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    yield* mustBeFirst(yield* transaction.within(useUp(issuer, request, facts.now)), request, client)
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
   if (step?._tag === "Issue") {
     const { code, store } = yield* prepareCode(client, request, step.authentication, askedOf(request))
-    yield* transaction.within(store)
-    return { _tag: "Respond", response: success(issuer, request, code) } satisfies Outcome
+    const response = yield* secured(success(issuer, request, code), client)
+    const used = yield* transaction.within(
+      Effect.tap(useUp(issuer, request, facts.now), (before) => (before === undefined ? store : Effect.void))
+    )
+    yield* mustBeFirst(used, request, client)
+    return { _tag: "Respond", response } satisfies Outcome
   }
 
   const handle = yield* randomToken
@@ -247,14 +257,15 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
     return { _tag: "ShowConsent", view, binding } satisfies Outcome
   }
   if (step._tag === "Refuse") {
-    yield* finishWith(interaction, undefined, Effect.void, "interaction.refused")
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    yield* finishWith(client, interaction, undefined, Effect.void, "interaction.refused")
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
   return yield* issueTo(client, interaction, undefined, step.authentication, askedOf(request), Effect.void)
 })
 
 /** Finishes the interaction and runs `store` in one transaction; whoever comes second is told so. */
 const finishWith = <E, R>(
+  client: Client,
   interaction: Unfinished,
   decidedBy: string | undefined,
   store: Effect.Effect<void, E, R>,
@@ -268,15 +279,19 @@ const finishWith = <E, R>(
     const { browserHash, handleHash, issuer, request } = interaction
     const actor = decidedBy === undefined ? clientActor(request.clientId) : subjectActor(decidedBy)
     const event = eventsBy(issuer, at, actor)
-    const isFirst = yield* transaction.within(
+    const ended = yield* transaction.within(
       Effect.gen(function* () {
-        if (!(yield* interactions.finish(issuer, handleHash, browserHash!, at, decidedBy))) return false
-        yield* store
-        yield* audit.append([event(action, "interaction", handleHash)])
-        return true
+        if (!(yield* interactions.finish(issuer, handleHash, browserHash!, at, decidedBy))) return undefined
+        const used = yield* useUp(issuer, request, at)
+        if (used === undefined) yield* store
+        yield* audit.append([event(used === undefined ? action : "interaction.refused", "interaction", handleHash)])
+        return { used }
       })
     )
-    yield* check("the interaction is finished once", isFirst, () => page("InteractionFinished", request.clientId))
+    yield* check("the interaction is finished once", ended !== undefined, () =>
+      page("InteractionFinished", request.clientId)
+    )
+    yield* mustBeFirst(ended!.used, request, client)
   })
 
 /** Ends the interaction with a code. */
@@ -290,11 +305,10 @@ const issueTo = <E, R>(
 ) =>
   Effect.gen(function* () {
     const { code, store } = yield* prepareCode(client, interaction.request, authentication, granted)
-    yield* finishWith(interaction, decidedBy, Effect.andThen(alsoStore, store), "interaction.completed")
-    return {
-      _tag: "Respond",
-      response: success(interaction.issuer, interaction.request, code)
-    } satisfies Outcome
+    // A code that nobody can be told of is not made.
+    const response = yield* secured(success(interaction.issuer, interaction.request, code), client)
+    yield* finishWith(client, interaction, decidedBy, Effect.andThen(alsoStore, store), "interaction.completed")
+    return { _tag: "Respond", response } satisfies Outcome
   })
 
 /** The answer to the consent page: form fields `csrf`, `decision`, `scope` (one per ticked box) and `remember`. */
@@ -321,8 +335,8 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
     return { _tag: "Continue", location: yield* interactionUrl(handle), binding } satisfies Outcome
   }
   if (step._tag === "Refuse") {
-    yield* finishWith(interaction, decider, Effect.void, "interaction.refused")
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    yield* finishWith(client, interaction, decider, Effect.void, "interaction.refused")
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
 
   const asked = askedOf(request)
@@ -331,11 +345,11 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
   const scope = asked.scope.filter((value) => value === "openid" || ticked.includes(value))
   const isDenied = decision === "deny" || (asked.scope.length > 0 && scope.length === 0)
   if (isDenied) {
-    yield* finishWith(interaction, decider, Effect.void, "interaction.denied")
+    yield* finishWith(client, interaction, decider, Effect.void, "interaction.denied")
     const denied = new AccessDenied({ reason: "PersonDenied" })
     return yield* refuse(
       "RFC 6749 §4.1.2.1: the person approves",
-      new RedirectRefusal({ error: denied, target: request })
+      new RedirectRefusal({ error: denied, target: request, client })
     )
   }
   const granted: Asked = { ...asked, scope }

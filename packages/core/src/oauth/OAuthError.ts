@@ -47,6 +47,8 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<
     | "ResourceRequired"
     | "RequestUriInPush"
     | "KeyConflict"
+    | "ProofMissing"
+    | "CertificateMissing"
   >
 > {}
 
@@ -196,9 +198,11 @@ export class InvalidRequestObject extends Data.TaggedError("InvalidRequestObject
   Detail<
     | "ObjectMalformed"
     | "ObjectNotDecryptable"
+    | "ObjectNotEncrypted"
     | "ObjectAlgorithmNotAllowed"
     | "ObjectTypNotAllowed"
     | "ObjectKeysUnavailable"
+    | "ObjectKeyUnknown"
     | "ObjectSignatureMismatch"
     | "ObjectIssuerMismatch"
     | "ObjectAudienceMismatch"
@@ -207,6 +211,7 @@ export class InvalidRequestObject extends Data.TaggedError("InvalidRequestObject
     | "ObjectNested"
     | "ObjectExpired"
     | "ObjectNotYetValid"
+    | "ObjectNotBeforeMissing"
     | "ObjectLifetimeTooLong"
     | "ObjectTooOld"
     | "ObjectMemberMalformed"

@@ -21,7 +21,8 @@ const algorithmFields = [
   "introspection_signed_response_alg"
 ]
 
-const isHttps = (client: Registration, uri: string): boolean => {
+/** Security Profile §5.3.2.2 no. 8: https, or of a native application its own scheme or loopback. */
+export const isHttpsOrNative = (client: Registration, uri: string): boolean => {
   const url = URL.canParse(uri) ? new URL(uri) : undefined
   if (url === undefined || url.protocol === "https:") return url !== undefined
   return client.applicationType === "native" && (url.protocol !== "http:" || isLoopback(url.hostname))
@@ -30,7 +31,7 @@ const isHttps = (client: Registration, uri: string): boolean => {
 export const securityProfile: Rules = [
   {
     id: "fapi2-sp-confidential",
-    section: section("5.3.2.1 no. 4"),
+    section: section("5.3.2.1 no. 3"),
     demands: "only confidential clients",
     restricts: { clientAuthentication: methods },
     client: ({ tokenEndpointAuthMethod }) =>
@@ -43,7 +44,7 @@ export const securityProfile: Rules = [
   },
   {
     id: "fapi2-sp-sender-constrained",
-    section: section("5.3.2.1 no. 5, 6"),
+    section: section("5.3.2.1 no. 4, 5"),
     demands: "only access tokens that are bound by DPoP or mutual TLS",
     restricts: { senderConstrained: true },
     client: (client, { mutualTls }) =>
@@ -56,7 +57,7 @@ export const securityProfile: Rules = [
   },
   {
     id: "fapi2-sp-client-authentication",
-    section: section("5.3.2.1 no. 7"),
+    section: section("5.3.2.1 no. 6"),
     demands: "client authentication by private_key_jwt or mutual TLS",
     restricts: { clientAuthentication: methods },
     client: ({ tokenEndpointAuthMethod: method }, { mutualTls }) => {
@@ -103,7 +104,7 @@ export const securityProfile: Rules = [
   },
   {
     id: "fapi2-sp-pushed",
-    section: section("5.3.2.2 no. 2, 3"),
+    section: section("5.3.2.2 no. 2, 3, 4"),
     demands: "only pushed authorization requests, of clients that authenticated",
     restricts: { pushedRequest: true }
   },
@@ -129,7 +130,7 @@ export const securityProfile: Rules = [
     demands: "https redirect URIs, http on loopback for native applications alone",
     restricts: { httpsRedirect: true },
     client: (client) => {
-      const plain = client.redirectUris.filter((uri) => !isHttps(client, uri))
+      const plain = client.redirectUris.filter((uri) => !isHttpsOrNative(client, uri))
       return plain.length === 0
         ? undefined
         : {
@@ -140,7 +141,7 @@ export const securityProfile: Rules = [
   },
   {
     id: "fapi2-sp-pushed-lifetime",
-    section: section("5.3.2.2 no. 11"),
+    section: section("5.3.2.2 no. 12"),
     demands: "request_uri values that live less than 600 seconds",
     restricts: {},
     server: ({ pushedRequestLifetime }) =>
@@ -157,8 +158,11 @@ export const securityProfile: Rules = [
     demands: `JWTs signed by ${list}`,
     restricts: { signingAlgorithms: algorithms },
     client: (client) => {
-      const others = algorithmFields.flatMap((field) => {
-        const value = metadataOf(client, field)
+      // Whoever may get no code gets no ID token either.
+      const ofIdToken = client.responseTypes.includes("code") ? ["id_token_signed_response_alg"] : []
+      const others = [...algorithmFields, ...ofIdToken].flatMap((field) => {
+        const value =
+          field === "id_token_signed_response_alg" ? client.idTokenSignedResponseAlg : metadataOf(client, field)
         return typeof value === "string" && !algorithms.includes(value) ? [`${field} ${value}`] : []
       })
       return others.length === 0

@@ -47,7 +47,7 @@ const policyRule = (name: string, section: string, demands: string, restricts: R
 const registrable: ReadonlyArray<readonly [field: string, value: unknown, section: string, Rule["restricts"]]> = [
   ["require_pushed_authorization_requests", true, "RFC 9126 §6", { pushedRequest: true }],
   ["require_signed_request_object", true, "RFC 9101 §10.5", { signedRequest: true }],
-  ["dpop_bound_access_tokens", true, "RFC 9449 §5.2", { dpop: "required" }],
+  ["dpop_bound_access_tokens", true, "RFC 9449 §5.2", { dpopProof: true }],
   ["dpop", "required", "RFC 9449 §5", { dpop: "required" }],
   ["dpop", "opportunistic", "RFC 9449 §5", { dpop: "opportunistic" }],
   ["tls_client_certificate_bound_access_tokens", true, "RFC 8705 §3.4", { certificateBound: true }]
@@ -69,10 +69,14 @@ export const profileOfClient = (client: Registration): SecurityProfile => {
   return isProfile(stated) ? stated : "none"
 }
 
+const isPart = (value: string): value is MessageSigning[number] =>
+  value === "requests" || value === "responses" || value === "introspection"
+
 const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => {
   const own = client === undefined ? "none" : profileOfClient(client)
-  const parts = client === undefined ? [] : textsOf(client, "message_signing")
-  const ownParts = signedParts(own, parts.length === 0 ? undefined : (parts as MessageSigning))
+  // What is no part signs nothing: a list of such words alone is as good as none, which is all parts.
+  const parts = client === undefined ? [] : textsOf(client, "message_signing").filter(isPart)
+  const ownParts = signedParts(own, parts.length === 0 ? undefined : parts)
   return [
     ...new Set([
       ...policy.securityProfiles.flatMap((profile) => rulesOf(profile, policy.messageSigning)),
@@ -97,6 +101,6 @@ export const rulesInForce = (policy: Policy, client: Registration | undefined): 
 /** The rules that hold for a client at the current issuer. */
 export const rulesFor = (client: Registration) => Effect.map(currentPolicy, (policy) => rulesInForce(policy, client))
 
-/** Whether a profile fixes that refresh tokens are never rotated: FAPI 2.0 Security Profile §5.3.2.1 no. 10. */
+/** Whether a profile fixes that refresh tokens are never rotated: FAPI 2.0 Security Profile §5.3.2.1 no. 9. */
 export const forbidsRotation = (policy: Policy, client: Registration): boolean =>
   [...policy.securityProfiles, profileOfClient(client)].some((profile) => profile.startsWith("fapi_2_0"))

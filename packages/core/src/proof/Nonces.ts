@@ -28,6 +28,7 @@ const stepBytes = (at: number): Uint8Array => {
   return bytes
 }
 
+/** Whoever has the secret makes them, and knows them again. */
 export class Nonces extends Context.Service<Nonces, NoncesPort>()("@lockspire/core/proof/Nonces") {
   /** Hands out none, so a nonce in a proof is not looked at: it is somebody else's. */
   static readonly layerNone = Layer.succeed(Nonces, {

@@ -83,7 +83,10 @@ const signedProof = Effect.fnUntraced(function* (proof: string, rules: Rules) {
 })
 
 /** RFC 9449 §4.3 no. 10, §8: a nonce that is there is ours; where one is required it is there. */
-const checkNonce = Effect.fnUntraced(function* (nonce: Schema.Json | undefined, context: ProofContext) {
+const checkNonce = Effect.fnUntraced(function* (
+  nonce: Schema.Json | undefined,
+  context: Pick<ProofContext, "issuer" | "purpose" | "nonceRequired">
+) {
   const nonces = yield* Nonces
   const { issuer, purpose } = context
   if (nonce === undefined && !context.nonceRequired) return
@@ -101,6 +104,15 @@ const checkNonce = Effect.fnUntraced(function* (nonce: Schema.Json | undefined, 
     () => new UseDpopNonce({ reason: "NonceNotOurs" })
   )
 })
+
+/**
+ * The nonce alone, before the client is authenticated: a request that has to be sent again with another nonce is sent
+ * with the same client assertion by some, and must not have spent it.
+ */
+export const nonceFirst = (proof: string, context: Pick<ProofContext, "issuer" | "purpose" | "nonceRequired">) => {
+  const decoded = decode(proof)
+  return decoded === undefined ? Effect.void : checkNonce(decoded.payload["nonce"], context)
+}
 
 /** The thumbprint of the key that signed the proof for this request; each proof counts once, on whichever node. */
 export const verifyProof = Effect.fnUntraced(function* (proof: string, context: ProofContext) {

@@ -9,10 +9,11 @@ import { Crypto } from "../crypto/Crypto.ts"
 import { CurrentIssuer, url } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import { type Confirmation, isConfirmedBy } from "../oauth/Confirmation.ts"
-import { InvalidDpopProof, InvalidGrant, InvalidRequest } from "../oauth/OAuthError.ts"
+import { InvalidGrant, InvalidRequest } from "../oauth/OAuthError.ts"
 import { demanding, demandingDpop, hold, type Rules } from "../profile/Rule.ts"
 import { rulesFor } from "../profile/inForce.ts"
-import { verifyProof } from "./dpop.ts"
+import { currentResources } from "../resource/registry.ts"
+import { nonceFirst, verifyProof } from "./dpop.ts"
 
 /** RFC 8705 §3.1. */
 export const certificateThumbprint = (certificate: ClientCertificate) =>
@@ -21,11 +22,23 @@ export const certificateThumbprint = (certificate: ClientCertificate) =>
     (hash) => Base64Url.encode(hash)
   )
 
+/** RFC 9449 names no code for it: a proof that is not there is no invalid one. */
+export const proofMissing = () => new InvalidRequest({ reason: "ProofMissing", parameter: "DPoP" })
+
 /** The URIs of an endpoint of the current issuer: its own, and the one at the mutual-TLS alias (RFC 8705 §5). */
 export const endpointUris = Effect.fnUntraced(function* (path: `/${string}`) {
   const issuer = yield* CurrentIssuer
   const alias = (yield* MutualTls)?.aliases?.[issuer.identifier]
   return [url(issuer, path), ...(alias === undefined ? [] : [`${alias}${issuer.path}${path}`])]
+})
+
+const purpose = "authorization server"
+
+/** Asks for another nonce before anything of the request is spent. */
+export const proofNonceFirst = Effect.fnUntraced(function* ({ dpop }: PresentedCredentials) {
+  if (dpop === undefined) return
+  const issuer = (yield* CurrentIssuer).identifier
+  yield* nonceFirst(dpop, { issuer, purpose, nonceRequired: (yield* currentPolicy).dpopNonce === "required" })
 })
 
 /** What a client that calls an endpoint proved beside who it is. */
@@ -47,7 +60,7 @@ export const senderOf = Effect.fnUntraced(function* (
       ? undefined
       : yield* verifyProof(dpop, {
           issuer: client.issuer,
-          purpose: "authorization server",
+          purpose,
           method: "POST",
           targets: yield* endpointUris(path),
           nonceRequired: policy.dpopNonce === "required",
@@ -66,20 +79,12 @@ export const senderOf = Effect.fnUntraced(function* (
  */
 export const bindingOf = Effect.fnUntraced(function* ({ proved, rules }: Sender) {
   const { jkt, "x5t#S256": certificate } = proved
-  const dpop = demandingDpop(rules, "required")
+  const dpop = demandingDpop(rules, "required") ?? demanding(rules, "dpopProof")
   const byCertificate = demanding(rules, "certificateBound")
   const either = demanding(rules, "senderConstrained")
-  yield* hold(dpop, jkt !== undefined, () => new InvalidDpopProof({ reason: "ProofMissing" }))
-  yield* hold(
-    byCertificate,
-    certificate !== undefined,
-    () => new InvalidRequest({ reason: "ParameterMissing", parameter: "client certificate" })
-  )
-  yield* hold(
-    either,
-    jkt !== undefined || certificate !== undefined,
-    () => new InvalidDpopProof({ reason: "ProofMissing" })
-  )
+  yield* hold(dpop, jkt !== undefined, proofMissing)
+  yield* hold(byCertificate, certificate !== undefined, () => new InvalidRequest({ reason: "CertificateMissing" }))
+  yield* hold(either, jkt !== undefined || certificate !== undefined, proofMissing)
   const isBoundToCertificate =
     certificate !== undefined && (byCertificate !== undefined || (either !== undefined && jkt === undefined))
   if (jkt === undefined && !isBoundToCertificate) return undefined
@@ -92,14 +97,26 @@ export const bindingOf = Effect.fnUntraced(function* ({ proved, rules }: Sender)
 
 /**
  * What a refresh token is bound to. RFC 9449 §5, RFC 8705 §4: of a public client to what its access token is, since
- * nothing else tells it from a thief; of a confidential one to its credentials, and where a rule says so to its first key.
+ * nothing else tells it from a thief; of a confidential one to its credentials, and to its first DPoP key where a rule
+ * or a resource of the grant says so. A certificate may be renewed as long as the credentials are the same.
  */
-export const refreshBindingOf = (
+export const refreshBindingOf = Effect.fnUntraced(function* (
   client: Client,
   rules: Rules,
-  confirmation: Confirmation | undefined
-): Confirmation | undefined =>
-  isConfidential(client) && demandingDpop(rules, "opportunistic") === undefined ? undefined : confirmation
+  confirmation: Confirmation | undefined,
+  grantedResources: ReadonlyArray<string>
+) {
+  if (!isConfidential(client)) return confirmation
+  const jkt = confirmation?.jkt
+  if (jkt === undefined) return undefined
+  const keepsKey =
+    demandingDpop(rules, "opportunistic") !== undefined ||
+    (yield* currentResources).some(
+      ({ dpop = "optional", identifier }) => dpop !== "optional" && grantedResources.includes(identifier)
+    )
+  const binding: Confirmation | undefined = keepsKey ? { jkt } : undefined
+  return binding
+})
 
 /** The grant stays with the key that it was bound to: RFC 9449 §5, §10, RFC 8705 §4. */
 export const keepsTo = (bound: Confirmation | undefined, { proved }: Sender) =>
@@ -108,6 +125,8 @@ export const keepsTo = (bound: Confirmation | undefined, { proved }: Sender) =>
     bound === undefined || isConfirmedBy(bound, proved),
     () =>
       bound?.jkt !== undefined && proved.jkt === undefined
-        ? new InvalidDpopProof({ reason: "ProofMissing" })
-        : new InvalidGrant({ reason: bound?.jkt === proved.jkt ? "CertificateMismatch" : "KeyMismatch" })
+        ? proofMissing()
+        : new InvalidGrant({
+            reason: bound?.jkt === undefined || bound.jkt === proved.jkt ? "CertificateMismatch" : "KeyMismatch"
+          })
   )

@@ -10,6 +10,8 @@ export class ReplayStore extends Context.Service<
      * concurrent calls exactly one receives `true`.
      */
     readonly first: (issuer: string, purpose: string, valueHash: string, until: DateTime.Utc) => Effect.Effect<boolean>
+    /** Whether the value is remembered; what follows from it may be over by the time it is known. */
+    readonly seen: (issuer: string, purpose: string, valueHash: string) => Effect.Effect<boolean>
     /** Deletes up to `limit` values remembered until before `before`; how many. */
     readonly prune: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
   }
@@ -25,6 +27,8 @@ export class ReplayStore extends Context.Service<
             rows.set(at, { until })
             return true
           }),
+        seen: (issuer, purpose, valueHash) =>
+          table.step((rows) => rows.get(MemoryTable.key(issuer, purpose, valueHash)) !== undefined),
         prune: (before, limit) =>
           table.step((rows) => MemoryTable.prune(rows, limit, (row) => MemoryTable.isBefore(row.until, before)))
       })

@@ -6,6 +6,7 @@ import { AuthorizationCodeStore } from "../authorize/AuthorizationCodeStore.ts"
 import { InteractionStore } from "../authorize/InteractionStore.ts"
 import { ConsentStore } from "../consent/ConsentStore.ts"
 import { SigningKeyStore } from "../key/SigningKeyStore.ts"
+import { PushedRequestStore } from "../par/PushedRequestStore.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
@@ -31,6 +32,12 @@ export const pruned = [
     keptFor: day,
     because: "so that a late visitor is told that the interaction expired, not that it never was",
     prune: (before, limit) => InteractionStore.use((store) => store.prune(before, limit))
+  }),
+  retention({
+    tables: ["pushed_requests"],
+    keptFor: 2 * day,
+    because: "an authorization that it began may take a day, and uses it up at its end",
+    prune: (before, limit) => PushedRequestStore.use((store) => store.prune(before, limit))
   }),
   retention({
     tables: ["authorization_codes"],

@@ -4,7 +4,7 @@ import { check, checking } from "../audit/Refusal.ts"
 import { authenticate, type PresentedCredentials } from "../client/authenticate.ts"
 import { InvalidRequest, UnauthorizedClient, UnsupportedGrantType } from "../oauth/OAuthError.ts"
 import { type Parameters, required } from "../oauth/Parameters.ts"
-import { senderOf } from "../proof/sender.ts"
+import { proofNonceFirst, senderOf } from "../proof/sender.ts"
 import { grantParameters, grants } from "./grants.ts"
 
 /** RFC 6749 §3.2: request parameters must not be included more than once; RFC 8707 §2 exempts `resource`. */
@@ -24,6 +24,7 @@ export const token = Effect.fnUntraced(function* (parameters: Parameters, creden
     repeated === undefined,
     () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
   )
+  yield* proofNonceFirst(credentials)
   const client = yield* authenticate(parameters, credentials)
   const grantType = yield* checking("RFC 6749 §3.2: grant_type", required(parameters, "grant_type"))
   const grant = grants.get(grantType)

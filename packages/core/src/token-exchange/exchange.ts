@@ -13,9 +13,9 @@ import { HostResolver } from "../host/HostResolver.ts"
 import { TokenExchangeValidator } from "../host/TokenExchangeValidator.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
-import { InvalidDpopProof, InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
+import { InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
 import { optional, type Parameters, required } from "../oauth/Parameters.ts"
-import { bindingOf, type Sender } from "../proof/sender.ts"
+import { bindingOf, proofMissing, type Sender } from "../proof/sender.ts"
 import { currentResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { subjectFor } from "../subject/subjectFor.ts"
@@ -171,7 +171,7 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
   yield* check(
     "RFC 9449 §7.2, RFC 8705 §3: a token that is bound to a key does not become one that is not",
     subject.confirmation === undefined || confirmation !== undefined,
-    () => new InvalidDpopProof({ reason: "ProofMissing" })
+    proofMissing
   )
   const prepared = yield* prepareAccessToken({
     client,

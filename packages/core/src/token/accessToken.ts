@@ -13,15 +13,17 @@ import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import * as Jwe from "../jose/Jwe.ts"
 import type { Payload } from "../jose/Jwt.ts"
+import { proofMissing } from "../proof/sender.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import type { Confirmation } from "../oauth/Confirmation.ts"
-import { InvalidDpopProof, InvalidTarget } from "../oauth/OAuthError.ts"
+import { InvalidTarget } from "../oauth/OAuthError.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { audienceOf, currentResources, scopeAt } from "../resource/registry.ts"
 import type { Resource } from "../resource/Resource.ts"
 import type { Live } from "./Grant.ts"
 import { accessTokenLifetime } from "./Lifetime.ts"
+import { allowedAlgorithm } from "./SecuredResponse.ts"
 import type { LiveAccessToken } from "./Token.ts"
 
 /** What an access token is made from. */
@@ -60,9 +62,10 @@ const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAccessToken, resource: Resource) {
   const keys = yield* SigningKeys
   const { grant } = facts
-  const algorithm = resource.signingAlgorithm ?? "RS256"
+  const asked = resource.signingAlgorithm ?? "RS256"
+  const algorithm = yield* allowedAlgorithm(facts.client, asked)
   const missing = () =>
-    new InvalidTarget({ reason: "ResourceKeyMissing", expected: algorithm, received: resource.identifier })
+    new InvalidTarget({ reason: "ResourceKeyMissing", expected: asked, received: resource.identifier })
   const claims: Payload = {
     iss: record.issuer,
     sub: record.subject,
@@ -81,7 +84,9 @@ const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAc
   }
   return yield* checking(
     "an active key signs by the resource's algorithm",
-    Effect.mapError(keys.sign(record.issuer, algorithm, "at+jwt", claims), missing)
+    algorithm === undefined
+      ? Effect.fail(missing())
+      : Effect.mapError(keys.sign(record.issuer, algorithm, "at+jwt", claims), missing)
   )
 })
 
@@ -122,7 +127,7 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
   yield* check(
     "RFC 9449 §5: tokens for the resource are bound by DPoP where it says so",
     facts.confirmation?.jkt !== undefined || own.every((resource) => resource.dpop !== "required"),
-    () => new InvalidDpopProof({ reason: "ProofMissing" })
+    proofMissing
   )
   const issuer = (yield* CurrentIssuer).identifier
   const ends = [grant?.expiresAt, notAfter].flatMap((end) => (end === undefined ? [] : [end.epochMilliseconds]))

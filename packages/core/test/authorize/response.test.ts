@@ -1,6 +1,6 @@
 import { assert, describe, it as test, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { RedirectRefusal } from "../../src/authorization-request/validate.ts"
+import { RedirectRefusal } from "../../src/authorization-request/establish.ts"
 import { failure, location } from "../../src/authorize/respond.ts"
 import { matchRedirectUri } from "../../src/authorization-request/SafeRedirect.ts"
 import { aClient, aPublicClient, register, testIssuer } from "../../src/testing/fixtures.ts"
@@ -57,7 +57,14 @@ layer(Server.layer())("the authorization response", (it) => {
 
   it.effect("Multiple Response Types §2.1: an unknown or repeated mode is answered in the default one", () =>
     Effect.gen(function* () {
-      for (const response_mode of ["jwt", "Query", ["fragment", "fragment"], ["fragment", "query"]]) {
+      for (const response_mode of [
+        "web_message",
+        "Query",
+        "JWT",
+        "query.JWT",
+        ["fragment", "fragment"],
+        ["fragment", "query"]
+      ]) {
         assert.strictEqual((yield* errorAnswer({ response_mode })).responseMode, "query")
       }
     })

@@ -20,6 +20,9 @@ export const TokenResponse = Schema.Struct({
   scope: Schema.String
 })
 
+/** RFC 9126 §2.2. */
+export const PushResponse = Schema.Struct({ request_uri: Schema.String, expires_in: Schema.Int })
+
 /** RFC 6749 §5.2. */
 export const ErrorResponse = Schema.Struct({
   error: Schema.String,
@@ -48,6 +51,11 @@ export class Browser extends HttpApiGroup.make("browser").add(
 ) {}
 
 export class Clients extends HttpApiGroup.make("clients").add(
+  HttpApiEndpoint.post("push", "/par", {
+    payload: Form,
+    success: PushResponse.pipe(HttpApiSchema.status(201)),
+    error: [BadRequest, Unauthorized]
+  }),
   HttpApiEndpoint.post("token", "/token", {
     payload: Form,
     success: TokenResponse,

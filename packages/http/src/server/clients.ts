@@ -1,5 +1,5 @@
-/** The endpoints that clients call: token (RFC 6749 §3.2), revocation (RFC 7009), introspection (RFC 7662). */
-import { introspect, introspectAsJwt, type OAuthError, revoke, token } from "@lockspire/core"
+/** The endpoints that clients call: /par (RFC 9126), /token (RFC 6749 §3.2), /revoke (RFC 7009), /introspect (RFC 7662). */
+import { introspectionResponse, type OAuthError, push, revoke, token } from "@lockspire/core"
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -32,6 +32,18 @@ export const layer = (path: string) =>
       const crossOrigin = clientError({ crossOrigin: true })
       const sameOrigin = clientError()
       return handlers
+        .handleRaw("push", ({ request }) =>
+          answer({
+            path,
+            endpoint: "par",
+            request,
+            pipeline: Effect.flatMap(readForm(request), (form) => push(form, credentials(request))).pipe(
+              Effect.map((response) => json(response, { crossOrigin: true, status: 201 }))
+            ),
+            refused,
+            render: crossOrigin
+          }).pipe(Effect.provideContext(services))
+        )
         .handleRaw("token", ({ request }) =>
           answer({
             path,
@@ -62,10 +74,17 @@ export const layer = (path: string) =>
             endpoint: "introspect",
             request,
             pipeline: Effect.flatMap(readForm(request), (form) =>
-              prefers(request.headers["accept"], introspectionJwt, "application/json")
-                ? Effect.map(introspectAsJwt(form, credentials(request)), (token) => jwt(token, introspectionJwt))
-                : Effect.map(introspect(form, credentials(request)), (response) => json(response))
-            ).pipe(Effect.map(HttpServerResponse.setHeader("vary", "Accept"))),
+              introspectionResponse(
+                form,
+                credentials(request),
+                prefers(request.headers["accept"], introspectionJwt, "application/json")
+              )
+            ).pipe(
+              Effect.map((response) =>
+                response._tag === "Jwt" ? jwt(response.jwt, introspectionJwt) : json(response.claims)
+              ),
+              Effect.map(HttpServerResponse.setHeader("vary", "Accept"))
+            ),
             refused,
             render: sameOrigin
           }).pipe(Effect.provideContext(services))

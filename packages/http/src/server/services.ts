@@ -1,17 +1,26 @@
 /** The services that the pipelines need, taken once when the routes are built and lent to every request. */
-import type { Interact, introspectAsJwt, Issuer, metadata, revoke, token, userinfoResponse } from "@lockspire/core"
+import type {
+  Interact,
+  introspectionResponse,
+  Issuer,
+  metadata,
+  push,
+  revoke,
+  token,
+  userinfoResponse
+} from "@lockspire/core"
 import type { Crypto, SigningKeys } from "@lockspire/core"
 import { Effect } from "effect"
 
 /** Everything that a host composes: core's layers, a storage, and its own `HostResolver`. */
 export type ProtocolServices =
   | Exclude<
+      | Effect.Services<ReturnType<typeof push>>
       | Effect.Services<ReturnType<typeof token>>
-      | Effect.Services<ReturnType<typeof introspectAsJwt>>
+      | Effect.Services<ReturnType<typeof introspectionResponse>>
       | Effect.Services<ReturnType<typeof revoke>>
       | Effect.Services<ReturnType<typeof userinfoResponse>>
       | Effect.Services<ReturnType<typeof Interact.begin>>
-      | Effect.Services<ReturnType<typeof Interact.resume>>
       | Effect.Services<ReturnType<typeof Interact.decide>>
       | Effect.Services<typeof metadata>,
       Issuer.CurrentIssuer

@@ -11,6 +11,7 @@ interface Endpoint {
 export const endpoints: ReadonlyArray<Endpoint> = [
   { path: /^\/authorize$/, methods: ["GET", "POST"] },
   { path: /^\/interaction\/[^/]+$/, methods: ["GET", "POST"] },
+  { path: /^\/par$/, methods: ["POST"], crossOrigin: "/par" },
   { path: /^\/token$/, methods: ["POST"], crossOrigin: "/token" },
   { path: /^\/revoke$/, methods: ["POST"], crossOrigin: "/revoke" },
   { path: /^\/introspect$/, methods: ["POST"] },

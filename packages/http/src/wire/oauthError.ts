@@ -132,6 +132,8 @@ const requestSentences: Partial<Record<OAuthError.InvalidRequest["reason"], stri
   SignedResponseRequired: "The response mode has to be a signed one (JARM).",
   ResourceRequired: "resource is missing.",
   RequestUriInPush: "A pushed request cannot contain request_uri.",
+  ProofMissing: "A DPoP proof is required.",
+  CertificateMissing: "A client certificate is required.",
   KeyConflict: "dpop_jkt and the DPoP proof name different keys.",
   SigningKeyMissing: "The server has no key for the signing algorithm that this client is registered with.",
   EncryptionKeyMissing: "This client has registered no key that the response could be encrypted to."

@@ -16,8 +16,11 @@ const crossOrigin = {
   "access-control-expose-headers": "WWW-Authenticate, DPoP-Nonce, Retry-After, Lockspire-Trace"
 }
 
-export const json = (body: unknown, options?: { readonly crossOrigin?: boolean }): Response =>
-  HttpServerResponse.jsonUnsafe(body, { headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) } })
+export const json = (body: unknown, options?: { readonly crossOrigin?: boolean; readonly status?: number }): Response =>
+  HttpServerResponse.jsonUnsafe(body, {
+    status: options?.status ?? 200,
+    headers: { ...noStore, ...(options?.crossOrigin ? crossOrigin : {}) }
+  })
 
 /** A JWT as the whole body. */
 export const jwt = (body: string, contentType: string, options?: { readonly crossOrigin?: boolean }): Response =>
@@ -82,26 +85,28 @@ const parametersOf = (parameters: ReadonlyArray<readonly [string, string]>) =>
 
 /**
  * RFC 6750 §3 and RFC 9449 §7.1 for protected resources: one challenge for either way of presenting a token. The error
- * stands with the scheme that it is about; whoever sent no token is told none.
+ * stands with the scheme that was used, or that the token wants to be presented by; whoever sent no token is told none.
  */
-export const resourceError = (error: OAuthError.ResourceError, _trace: string, issuer: Issuer.Issuer): Response => {
-  const { description, error: code } = toWire(error)
-  const isProof = error._tag === "InvalidDpopProof" || error._tag === "UseDpopNonce"
-  // RFC 9449 §7.1, §9: where the token endpoint answers 400, a resource challenges.
-  const status = isProof ? 401 : toWire(error).status
-  const realm = ["realm", issuer.identifier] as const
-  const about = [
-    ["error", code],
-    ["error_description", description],
-    ...(error._tag === "InsufficientScope" ? [["scope", error.expected ?? ""] as const] : [])
-  ] as const
-  const isOfDpop =
-    isProof || (error._tag === "InvalidToken" && ["SenderConstrained", "KeyMismatch"].includes(error.reason))
-  const none = error._tag === "TokenMissing"
-  const bearer = `Bearer ${parametersOf([realm, ...(none || isOfDpop ? [] : about)])}`
-  const dpop = `DPoP ${parametersOf([...(none || !isOfDpop ? [] : about), ["algs", DpopProof.proofAlgorithms.join(" ")]])}`
-  const headers = { ...noStore, ...crossOrigin, "www-authenticate": `${bearer}, ${dpop}` }
-  return none
-    ? HttpServerResponse.empty({ status, headers })
-    : HttpServerResponse.jsonUnsafe(errorBody(error), { status, headers })
-}
+export const resourceError =
+  (authorization: string | undefined) =>
+  (error: OAuthError.ResourceError, _trace: string, issuer: Issuer.Issuer): Response => {
+    const { description, error: code } = toWire(error)
+    const isProof = error._tag === "InvalidDpopProof" || error._tag === "UseDpopNonce"
+    // RFC 9449 §7.1, §9: where the token endpoint answers 400, a resource challenges.
+    const status = isProof ? 401 : toWire(error).status
+    const realm = ["realm", issuer.identifier] as const
+    const about = [
+      ["error", code],
+      ["error_description", description],
+      ...(error._tag === "InsufficientScope" ? [["scope", error.expected ?? ""] as const] : [])
+    ] as const
+    const isSentByDpop = /^dpop(?: |$)/i.test(authorization ?? "")
+    const isOfDpop = isProof || isSentByDpop || (error._tag === "InvalidToken" && error.reason === "SenderConstrained")
+    const none = error._tag === "TokenMissing"
+    const bearer = `Bearer ${parametersOf([realm, ...(none || isOfDpop ? [] : about)])}`
+    const dpop = `DPoP ${parametersOf([...(none || !isOfDpop ? [] : about), ["algs", DpopProof.proofAlgorithms.join(" ")]])}`
+    const headers = { ...noStore, ...crossOrigin, "www-authenticate": `${bearer}, ${dpop}` }
+    return none
+      ? HttpServerResponse.empty({ status, headers })
+      : HttpServerResponse.jsonUnsafe(errorBody(error), { status, headers })
+  }

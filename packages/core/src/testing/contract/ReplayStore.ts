@@ -27,6 +27,18 @@ export const suite = <E>(name: string, storage: Layer.Layer<ReplayStore | Transa
       })
     )
 
+    it.effect("whether a value was seen can be asked without seeing it", () =>
+      Effect.gen(function* () {
+        const replays = yield* ReplayStore
+        const value = unique("value")
+        assert.isFalse(yield* replays.seen(issuer, "jti", value))
+        assert.isTrue(yield* replays.first(issuer, "jti", value, after(60)))
+        assert.isTrue(yield* replays.seen(issuer, "jti", value))
+        assert.isFalse(yield* replays.seen(otherIssuer, "jti", value))
+        assert.isFalse(yield* replays.seen(issuer, "proof", value))
+      })
+    )
+
     it.effect("a value seen in a transaction that failed was not seen", () =>
       Effect.gen(function* () {
         const replays = yield* ReplayStore

@@ -11,6 +11,7 @@ import * as TrustedIssuerStoreContract from "./TrustedIssuerStore.ts"
 import * as InteractionStoreContract from "./InteractionStore.ts"
 import * as PairwiseSubjectStoreContract from "./PairwiseSubjectStore.ts"
 import * as PolicyStoreContract from "./PolicyStore.ts"
+import * as PushedRequestStoreContract from "./PushedRequestStore.ts"
 import * as ReplayStoreContract from "./ReplayStore.ts"
 import * as ResourceStoreContract from "./ResourceStore.ts"
 import * as SigningKeyStoreContract from "./SigningKeyStore.ts"
@@ -28,6 +29,7 @@ export {
   InteractionStoreContract,
   PairwiseSubjectStoreContract,
   PolicyStoreContract,
+  PushedRequestStoreContract,
   ReplayStoreContract,
   ResourceStoreContract,
   SigningKeyStoreContract,
@@ -45,6 +47,7 @@ export const allSuites = <E>(name: string, storage: Layer.Layer<Ports, E>) => {
   PairwiseSubjectStoreContract.suite(name, storage)
   PolicyStoreContract.suite(name, storage)
   SigningKeyStoreContract.suite(name, storage)
+  PushedRequestStoreContract.suite(name, storage)
   ReplayStoreContract.suite(name, storage)
   ResourceStoreContract.suite(name, storage)
   ClientStoreContract.suite(name, storage)

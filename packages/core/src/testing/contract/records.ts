@@ -9,6 +9,7 @@ import type { Pending } from "../../authorize/Interaction.ts"
 import { type Client, type ClientSecret, makeSecret } from "../../client/Client.ts"
 import type { Consent } from "../../consent/Consent.ts"
 import type { In } from "../../key/SigningKey.ts"
+import type { Pushed } from "../../par/PushedRequest.ts"
 import type { Resource } from "../../resource/Resource.ts"
 import type { TrustedIssuer } from "../../jwt-bearer/TrustedIssuer.ts"
 import type { ExchangeRule } from "../../token-exchange/ExchangeRule.ts"
@@ -225,6 +226,16 @@ export const authorizationRequest = (over: Partial<AuthorizationRequest> = {}): 
   requestObject: { jtiHash: "another hash", until: after(60) },
   authorizationDetails: [{ detail: { type: "payment", actions: ["initiate"] }, digest: "a digest" }],
   claims: { id_token: { auth_time: { essential: true }, email: null, odd: { value: "\u0000" } } },
+  ...over
+})
+
+export const pushedRequest = (over: Partial<Pushed> = {}): Pushed => ({
+  _tag: "Pushed",
+  issuer,
+  requestUriHash: unique("request-uri"),
+  clientId: "client",
+  request: authorizationRequest(),
+  expiresAt: after(90),
   ...over
 })
 

@@ -1,0 +1,61 @@
+/** What of an authorization request counts once: used up by the authorization that completes first. */
+import { DateTime, Effect } from "effect"
+import { AuditLog } from "../audit/AuditLog.ts"
+import { client as clientActor, eventsBy } from "../audit/event.ts"
+import { check } from "../audit/Refusal.ts"
+import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
+import { RedirectRefusal } from "../authorization-request/establish.ts"
+import type { Client } from "../client/Client.ts"
+import type { CurrentIssuer } from "../issuer/Issuer.ts"
+import { currentPolicy, type Policies } from "../issuer/Policy.ts"
+import { InvalidRequestObject, InvalidRequestUri } from "../oauth/OAuthError.ts"
+import { PushedRequestStore } from "../par/PushedRequestStore.ts"
+import { ReplayStore } from "../replay/ReplayStore.ts"
+
+/** RFC 9101 §10.2: by which the ids of request objects are remembered. */
+const purpose = "request-object"
+
+/** What was used before, if anything was: a value, since what else the transaction writes has to stay. */
+export type UsedBefore = "request_uri" | "request object" | undefined
+
+/** Uses up what counts once, in the open transaction. */
+export const useUp = Effect.fnUntraced(function* (
+  issuer: string,
+  request: AuthorizationRequest,
+  at: DateTime.Utc
+): Effect.fn.Return<UsedBefore, never, PushedRequestStore | ReplayStore | AuditLog | Policies | CurrentIssuer> {
+  const { clientId, pushedAs, requestObject } = request
+  if (pushedAs !== undefined) {
+    const pushes = yield* PushedRequestStore
+    const audit = yield* AuditLog
+    if (!(yield* pushes.use(issuer, pushedAs, clientId, at))) return "request_uri"
+    const event = eventsBy(issuer, at, clientActor(clientId))
+    yield* audit.append([event("pushed_request.used", "pushed_request", pushedAs)])
+  }
+  if (requestObject !== undefined) {
+    const replays = yield* ReplayStore
+    // Whoever began with the same object while it was good may end later than it.
+    const { interactionLifetime } = yield* currentPolicy
+    const until = DateTime.max(requestObject.until, DateTime.add(at, { seconds: interactionLifetime }))
+    const isFirst = yield* replays.first(issuer, purpose, requestObject.jtiHash, until)
+    if (!isFirst) return "request object"
+  }
+  return undefined
+})
+
+/** Whether it can still be used: asked before a person is asked for anything. `useUp` decides. */
+export const isUnused = Effect.fnUntraced(function* (issuer: string, { requestObject }: AuthorizationRequest) {
+  if (requestObject === undefined) return true
+  const replays = yield* ReplayStore
+  return !(yield* replays.seen(issuer, purpose, requestObject.jtiHash))
+})
+
+/** The refusal of a request that was used before. */
+export const mustBeFirst = (used: UsedBefore, target: AuthorizationRequest, client: Client) =>
+  check("RFC 9126 §7.3, RFC 9101 §10.2: the request was not used before", used === undefined, () => {
+    const error =
+      used === "request_uri"
+        ? new InvalidRequestUri({ reason: "RequestUriUsed" })
+        : new InvalidRequestObject({ reason: "ObjectReplayed" })
+    return new RedirectRefusal({ error, target, client })
+  })
