@@ -17,7 +17,7 @@ import { applySeed, checkSeed, type Entry } from "../src/index.ts"
 
 const issuer = "https://issuer.example"
 const key = AuthorizationServer.layerKeyEncryptionKey({ keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)) })
-const live = SecretVerifier.layer.pipe(
+const live = Layer.mergeAll(SecretVerifier.layer, Policy.Policies.layer()).pipe(
   Layer.provideMerge(Layer.mergeAll(Crypto.Crypto.layer, MemoryStorage.layer, key))
 )
 

@@ -148,6 +148,15 @@ describe("a seed that cannot be applied names each path and reason", () => {
       client({ userinfo_encrypted_response_enc: "A256GCM" }),
       "clients[0].userinfo_encrypted_response_enc: needs userinfo_encrypted_response_alg"
     ],
+    [client({ security_profile: "fapi_1" }), "clients[0].security_profile:"],
+    [client({ message_signing: ["requests"] }), "clients[0].message_signing: goes with the security_profile"],
+    [
+      client({ security_profile: "fapi_2_0_message_signing", message_signing: [] }),
+      "clients[0].message_signing: is empty"
+    ],
+    [client({ dangerously_exempt_from: ["pkce"] }), "clients[0].dangerously_exempt_from[0]: is no rule of a profile"],
+    [client({ dpop_bound_access_tokens: "yes" }), "clients[0].dpop_bound_access_tokens:"],
+    [{ resources: [{ identifier: "https://a.example", dpop: "always" }] }, "resources[0].dpop:"],
     [
       client({ request_object_encryption_enc: "A256GCM" }),
       "clients[0].request_object_encryption_enc: needs request_object_encryption_alg"
@@ -249,7 +258,26 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
     ],
     [client({ client_secret: "short" }), "clients[0].client_secret: is shorter than 32 characters"],
     [client({ dangerously_allow_no_pkce: true }), "clients[0].dangerously_allow_no_pkce: makes"],
-    [client({ dpop_bound_access_tokens: true }), "clients[0].dpop_bound_access_tokens: is stored, but"],
+    [client({ frontchannel_logout_uri: "https://a.example" }), "clients[0].frontchannel_logout_uri: is stored, but"],
+    [
+      client({
+        security_profile: "fapi_2_0_message_signing",
+        message_signing: ["requests"],
+        dpop: "opportunistic",
+        dpop_bound_access_tokens: true,
+        tls_client_certificate_bound_access_tokens: true,
+        require_pushed_authorization_requests: true,
+        require_signed_request_object: true
+      })
+    ],
+    [
+      client({ dangerously_exempt_from: ["fapi2-sp-pushed"] }),
+      "clients[0].dangerously_exempt_from[0]: lets this client out of a rule: FAPI 2.0 Security Profile §5.3.2.2 no. 2, 3, 4 (fapi2-sp-pushed):"
+    ],
+    [
+      { policy: { securityProfile: "fapi_2_0_security", refreshTokenRotation: "always" } },
+      "policy.refreshTokenRotation: is left out"
+    ],
     [client({ registration_access_token: "x" }), "clients[0].registration_access_token: is an answer"],
     [client({ refresh_token_rotation: "never", refresh_token_idle_lifetime: 3600 })],
     [client({ favourite_colour: "blue" }), "clients[0].favourite_colour: is in no registry"]

@@ -78,30 +78,38 @@ export const resourceFormatProblems = (resource: SeedResource): ReadonlyArray<Fo
   return found
 }
 
-/** The algorithms that the seed asks for beyond the ones there are keys for, each where it stands. */
-export const missingKeys = (seed: Seed, available: ReadonlySet<string>): ReadonlyArray<Warning> => {
-  const missing = (
+/** Every algorithm for which the seed wants the server to have a key, where it stands. */
+const asked = (seed: Seed) => {
+  const of = (
     path: ReadonlyArray<PropertyKey>,
     algorithm: unknown,
-    isKnown: (algorithm: unknown) => boolean = isSigning,
-    key = "a signing key"
-  ): ReadonlyArray<Warning> =>
-    isKnown(algorithm) && !available.has(algorithm as string)
-      ? [
-          {
-            path: pathOf(path),
-            reason: `needs ${key} that this issuer does not have: lockspire key generate --algorithm ${String(algorithm)}`
-          }
-        ]
-      : []
+    isKnown: (algorithm: unknown) => algorithm is Metadata.KeyAlgorithm,
+    key: string
+  ) => (isKnown(algorithm) ? [{ path, algorithm, key }] : [])
   const encrypting = "request_object_encryption_alg"
   return [
     ...(seed.clients ?? []).flatMap((client, at) => [
-      ...answers.flatMap((answer) => missing(["clients", at, signed(answer)], stated(client, signed(answer)))),
-      ...missing(["clients", at, encrypting], stated(client, encrypting), isEncryption, "an encryption key")
+      ...answers.flatMap((answer) =>
+        of(["clients", at, signed(answer)], stated(client, signed(answer)), isSigning, "a signing key")
+      ),
+      ...of(["clients", at, encrypting], stated(client, encrypting), isEncryption, "an encryption key")
     ]),
     ...(seed.resources ?? []).flatMap(({ signingAlgorithm }, at) =>
-      missing(["resources", at, "signingAlgorithm"], signingAlgorithm)
+      of(["resources", at, "signingAlgorithm"], signingAlgorithm, isSigning, "a signing key")
     )
   ]
 }
+
+/** The algorithms for which a server with this seed needs a key. */
+export const neededAlgorithms = (seed: Seed): ReadonlyArray<Metadata.KeyAlgorithm> => [
+  ...new Set(asked(seed).map(({ algorithm }) => algorithm))
+]
+
+/** The algorithms that the seed asks for beyond the ones there are keys for, each where it stands. */
+export const missingKeys = (seed: Seed, available: ReadonlySet<string>): ReadonlyArray<Warning> =>
+  asked(seed)
+    .filter(({ algorithm }) => !available.has(algorithm))
+    .map(({ algorithm, key, path }) => ({
+      path: pathOf(path),
+      reason: `needs ${key} that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
+    }))

@@ -1,5 +1,5 @@
 /** What a seed asks for that is accepted although the server cannot do it yet, or although it is risky. */
-import { Metadata, SecretHash, supportedGrantTypes } from "@lockspire/core"
+import { Metadata, Profile, ProfileRule, SecretHash, supportedGrantTypes } from "@lockspire/core"
 import {
   answered,
   authenticating,
@@ -10,6 +10,7 @@ import {
   informative,
   secretMethods
 } from "./registered.ts"
+import { hasRotationToDrop } from "../profile/settings.ts"
 import { requestObjectFields, requestObjectWarnings } from "./requestObjects.ts"
 import { formatting, formatWarnings } from "./responseFormats.ts"
 import { statedSecrets } from "./clientAuthentication.ts"
@@ -24,6 +25,14 @@ export const warningsOf = (seed: Seed): ReadonlyArray<Warning> => [
       ? [{ path: pathOf(["accounts", at, "claims", "sub"]), reason: "is ignored: the subject is stated" }]
       : []
   ),
+  ...(seed.policy !== undefined && hasRotationToDrop(seed.policy)
+    ? [
+        {
+          path: pathOf(["policy", "refreshTokenRotation"]),
+          reason: "is left out: the profile fixes that no refresh token is rotated"
+        }
+      ]
+    : []),
   ...(seed.clients ?? []).flatMap((client, at) =>
     clientWarnings(client).map(([path, reason]) => ({ path: pathOf(["clients", at, ...path]), reason }))
   )
@@ -99,6 +108,12 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
       "lets an assertion that this client made for another server's endpoint be used here, if it took that for ours"
     ])
   }
+  client.dangerously_exempt_from?.forEach((id, at) => {
+    const rule = Profile.everyRule.find((one) => one.id === id)
+    if (rule !== undefined) {
+      found.push([["dangerously_exempt_from", at], `lets this client out of a rule: ${ProfileRule.titleOf(rule)}`])
+    }
+  })
   const redirects = (client.grant_types ?? []).some((value) => value === "authorization_code" || value === "implicit")
   if (redirects && (client.redirect_uris ?? []).length === 0) {
     found.push([["redirect_uris"], "is empty: nobody can sign in through this client"])

@@ -72,11 +72,18 @@ export const profileOfClient = (client: Registration): SecurityProfile => {
 const isPart = (value: string): value is MessageSigning[number] =>
   value === "requests" || value === "responses" || value === "introspection"
 
+/**
+ * What the client's own profile signs, where it says so. What is no part signs nothing: a list of such words alone is as
+ * good as none, which is all parts.
+ */
+export const messageSigningOfClient = (client: Registration): MessageSigning | undefined => {
+  const parts = textsOf(client, "message_signing").filter(isPart)
+  return parts.length === 0 ? undefined : parts
+}
+
 const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => {
   const own = client === undefined ? "none" : profileOfClient(client)
-  // What is no part signs nothing: a list of such words alone is as good as none, which is all parts.
-  const parts = client === undefined ? [] : textsOf(client, "message_signing").filter(isPart)
-  const ownParts = signedParts(own, parts.length === 0 ? undefined : parts)
+  const ownParts = signedParts(own, client === undefined ? undefined : messageSigningOfClient(client))
   return [
     ...new Set([
       ...policy.securityProfiles.flatMap((profile) => rulesOf(profile, policy.messageSigning)),
