@@ -100,6 +100,6 @@ describe("proofs at two nodes", () => {
     assert.strictEqual((await refresh(nodes[1], tokens.refresh_token, proof({ nonce }))).status, 200)
     // What the token is bound to outlives the process as well.
     const bearer = await nodes[1].refresh(tokensOf(await refresh(nodes[1], other, proof())).refresh_token)
-    assert.strictEqual(errorOf(bearer), "400 invalid_dpop_proof")
+    assert.strictEqual(errorOf(bearer), "400 invalid_request")
   })
 })
