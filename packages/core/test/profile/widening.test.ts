@@ -85,7 +85,9 @@ const accepted = Effect.fnUntraced(function* (policy: Policy, metadata: typeof M
   const key = clientKeys[life.method]
   const audience = life.endpointAudience ? `${testIssuer}/token` : testIssuer
   const held = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.option(Effect.provideService(effect, Policies, { effective: () => Effect.succeed(policy) }))
+    Effect.option(
+      Effect.provideService(effect, Policies, { effective: () => Effect.succeed(policy), effectiveWith: () => policy })
+    )
   const request = Effect.fnUntraced(function* (members: Parameters<typeof form>[0], shown: Shown) {
     const { header, parameters } = Server.credentialsOf(client)
     const assertion =
