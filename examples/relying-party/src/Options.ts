@@ -24,6 +24,8 @@ export interface Options {
 
 /** The options with every default filled in. */
 export interface Settings {
+  /** As it was given, which is how the issuer spells it. */
+  readonly issuerIdentifier: string
   readonly issuer: URL
   readonly baseUrl: string
   /** The path of `baseUrl`, below which every route lies. */
@@ -42,6 +44,7 @@ export const settings = (options: Options): Settings => {
   const baseUrl = new URL(options.baseUrl)
   const path = baseUrl.pathname.replace(/\/+$/, "")
   return {
+    issuerIdentifier: options.issuer,
     issuer: new URL(options.issuer),
     baseUrl: baseUrl.origin + path,
     path,

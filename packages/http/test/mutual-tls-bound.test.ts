@@ -3,12 +3,12 @@ import { assert, layer } from "@effect/vitest"
 import { Certificates } from "@lockspire/core/testing"
 import { Effect } from "effect"
 import * as jose from "jose"
-import { type RequestOptions, request as httpsRequest } from "node:https"
 import * as openid from "openid-client"
 import { TestIssuer } from "../src/testing/index.ts"
 import { authorizationUrl, payloadOf, redirectUri, resource, secret, verifier } from "./flow.ts"
 import { hash, makeKey, proofFor } from "./proof.ts"
 import { storages } from "./storages.ts"
+import { fetchWith as fetchThrough } from "./tls.ts"
 
 const make = (options: Certificates.Options) => Effect.runPromise(Certificates.makeCertificate(options))
 const cn = (name: string): Certificates.Subject => [["2.5.4.3", name]]
@@ -45,33 +45,7 @@ const resources = [
   { identifier: resource, scopes: ["read"], accessTokenFormat: "jwt" as const, introspectionClients: [] }
 ]
 
-/** One request on a connection of its own, showing this certificate. */
-const fetchWith =
-  (certificate?: Certificates.TestCertificate): openid.CustomFetch =>
-  (url, { body, headers, method }) =>
-    new Promise<Response>((resolve, reject) => {
-      const options: RequestOptions = {
-        method,
-        headers,
-        agent: false,
-        ca: server.pem,
-        servername: "localhost",
-        family: 4,
-        ...(certificate && { cert: certificate.pem, key: certificate.privateKeyPem })
-      }
-      httpsRequest(url, options, (answer) => {
-        const chunks: Array<Buffer> = []
-        answer.on("data", (chunk: Buffer) => chunks.push(chunk))
-        answer.on("end", () => {
-          const entries = Object.entries(answer.headers).map(
-            ([name, value]) => [name, String(value)] as [string, string]
-          )
-          resolve(new Response(Buffer.concat(chunks), { status: answer.statusCode!, headers: entries }))
-        })
-      })
-        .on("error", reject)
-        .end(body instanceof URLSearchParams ? body.toString() : undefined)
-    })
+const fetchWith = (certificate?: Certificates.TestCertificate) => fetchThrough(server.pem, certificate)
 
 const get = (url: string, certificate: Certificates.TestCertificate | undefined, headers: Record<string, string>) =>
   fetchWith(certificate)(url, { method: "GET", headers, body: undefined, redirect: "manual" })

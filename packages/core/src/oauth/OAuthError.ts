@@ -258,6 +258,7 @@ export class InvalidToken extends Data.TaggedError("InvalidToken")<
     | "CertificateMismatch"
     | "KeyMismatch"
     | "NotSenderConstrained"
+    | "ConfirmationUnknown"
   >
 > {}
 

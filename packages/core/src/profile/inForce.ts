@@ -95,8 +95,19 @@ const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => 
 /** The ids of the profiles' rules that this client is exempted from. */
 export const exemptionsOf = (client: Registration): ReadonlyArray<string> => textsOf(client, "dangerously_exempt_from")
 
+/** Every step of a request asks for the rules of one client, which are made once: policy and client never change. */
+const known = new WeakMap<Registration, { readonly policy: Policy; readonly rules: Rules }>()
+
 /** The rules in force for the server as a whole, or for one of its clients. Whatever is added to either only adds rules. */
 export const rulesInForce = (policy: Policy, client: Registration | undefined): Rules => {
+  const before = client === undefined ? undefined : known.get(client)
+  if (before?.policy === policy) return before.rules
+  const rules = collected(policy, client)
+  if (client !== undefined) known.set(client, { policy, rules })
+  return rules
+}
+
+const collected = (policy: Policy, client: Registration | undefined): Rules => {
   const exempt = client === undefined ? [] : exemptionsOf(client)
   return [
     ...ofProfiles(policy, client).filter(({ id }) => !exempt.includes(id)),

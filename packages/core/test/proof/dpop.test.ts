@@ -255,9 +255,9 @@ layer(Server.layer())("a DPoP proof", (it) => {
         // At the last moment of the minute in which it is handed out.
         const now = (yield* DateTime.now).epochMilliseconds
         yield* TestClock.adjust(60_000 - (now % 60_000) - 1)
-        const nonce = yield* nonces.current(testIssuer, "authorization server")
-        const foreign = yield* nonces.current("https://other.example", "authorization server")
-        const ofResource = yield* nonces.current(testIssuer, "resource")
+        const nonce = (yield* nonces.current(testIssuer, "authorization server"))!
+        const foreign = (yield* nonces.current("https://other.example", "authorization server"))!
+        const ofResource = (yield* nonces.current(testIssuer, "resource"))!
         const withNonce = (value: string, over: Partial<ProofContext> = {}) =>
           Effect.flatMap(proofOf(key, { claims: { nonce: value } }), (proof) =>
             outcomeOf(proof, { nonceRequired: true, ...over })
