@@ -39,6 +39,18 @@ const statusOf = (url: string, ca: string) =>
       .on("error", reject)
   })
 
+/** Whether the server agrees to what a client offers that has this version and these cipher suites alone. */
+const isTlsTaken = (port: number, version: tls.SecureVersion, offered: string) =>
+  new Promise<boolean>((resolve) => {
+    const ciphers = version === "TLSv1.3" ? offered : `${offered}:@SECLEVEL=0`
+    const options = { host: "127.0.0.1", port, minVersion: version, maxVersion: version, ciphers }
+    const socket = tls.connect({ ...options, rejectUnauthorized: false }, () => {
+      resolve(socket.getProtocol() === version)
+      socket.destroy()
+    })
+    socket.on("error", () => resolve(false))
+  })
+
 const discovery = "/.well-known/openid-configuration"
 const caFileOf = (stdout: string) => /^ {2}Trust +(\S+)$/m.exec(stdout)![1]!
 
@@ -70,6 +82,26 @@ describe("lockspire dev --tls", () => {
     }
     assert.strictEqual((await server.stop()).code, 0)
     assert.isFalse(fs.existsSync(path.dirname(caFile)))
+  })
+
+  it("RFC 9325 §3.1.1, §4.2: TLS 1.2 and later, and with 1.2 only the cipher suites that it recommends", async () => {
+    const port = await freePort()
+    const issuer = `https://lockspire.test:${port}`
+    await using server = await start(["dev", "--memory", "--tls", "--issuer", issuer, "--port", String(port)])
+    assert.strictEqual(server.url, issuer)
+    const rows: ReadonlyArray<readonly [version: tls.SecureVersion, suite: string, isTaken: boolean]> = [
+      ["TLSv1.3", "AES128-GCM-SHA256", true],
+      ["TLSv1.2", "AES128-GCM-SHA256", true],
+      ["TLSv1.2", "AES256-GCM-SHA384", true],
+      ["TLSv1.2", "AES128-SHA256", false],
+      ["TLSv1.2", "AES256-SHA384", false],
+      ["TLSv1.2", "CHACHA20-POLY1305", false],
+      ["TLSv1.1", "AES128-SHA", false]
+    ]
+    for (const [version, suite, isTaken] of rows) {
+      const offered = `ECDHE-ECDSA-${suite}:ECDHE-RSA-${suite}`
+      assert.strictEqual(await isTlsTaken(port, version, offered), isTaken, `${version} ${suite}`)
+    }
   })
 
   it.live("the data folder keeps the certificate for the next start", () =>

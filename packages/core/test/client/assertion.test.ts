@@ -139,6 +139,49 @@ layer(Server.layer({ crypto: counted }))("client assertions", (it) => {
     })
   )
 
+  it.effect(
+    "FAPI 2.0 Security Profile §5.4.3: of several keys with one kid it is the one that fits the algorithm",
+    () =>
+      Effect.gen(function* () {
+        const keys = yield* Effect.forEach(["PS256", "ES256", "Ed25519"], (algorithm) => makeKey(algorithm))
+        const other = yield* makeKey("ES256")
+        const forEncryption = { ...other.jwk, use: "enc" }
+        const client = yield* withKeys(
+          [forEncryption, other.jwk, ...keys.map(({ jwk }) => jwk)].map((jwk) => ({ ...jwk, kid: "one" }))
+        )
+        for (const key of keys) {
+          yield* accepts(present(yield* assertionOf(client.clientId, key, {}, { kid: "one" })), client)
+        }
+        const foreign = yield* makeKey("ES256")
+        yield* refuses(
+          present(yield* assertionOf(client.clientId, foreign, {}, { kid: "one" })),
+          "InvalidClient AssertionSignatureMismatch"
+        )
+      })
+  )
+
+  it.effect("RFC 7518 §3.3: an RSA key below 2048 bits verifies nothing", () =>
+    Effect.gen(function* () {
+      // The library neither makes such keys nor signs with them.
+      const { subtle } = globalThis.crypto
+      const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", publicExponent: new Uint8Array([1, 0, 1]) }
+      const long = yield* makeKey("RS256")
+      for (const modulusLength of [1024, 2040, 2048]) {
+        const pair = yield* Effect.promise(() =>
+          subtle.generateKey({ ...rsa, modulusLength }, true, ["sign", "verify"])
+        )
+        const { e, kty, n } = yield* Effect.promise(() => subtle.exportKey("jwk", pair.publicKey))
+        const client = yield* withKeys([{ e: e!, kty: kty!, n: n! }])
+        const [header, payload] = (yield* assertionOf(client.clientId, long)).split(".")
+        const text = new TextEncoder().encode(`${header}.${payload}`)
+        const signature = yield* Effect.promise(() => subtle.sign(rsa.name, pair.privateKey, text))
+        const attempt = present(`${header}.${payload}.${Base64Url.encode(new Uint8Array(signature))}`)
+        if (modulusLength === 2048) yield* accepts(attempt, client)
+        else yield* refuses(attempt, "InvalidClient AssertionSignatureMismatch")
+      }
+    })
+  )
+
   it.effect("RFC 7515 §4.1.3, §4.1.6: keys inside the header are ignored; extensions are refused", () =>
     Effect.gen(function* () {
       const [key, foreign] = [yield* makeKey("ES256"), yield* makeKey("ES256")]
