@@ -1,6 +1,15 @@
 /** The documents say what the code says: what they name exists, and what they tabulate is what runs. */
 import { Seed, SeedAccount, SeedClient, SeedResource } from "@lockspire/admin"
-import { AuthorizationCode, Grant, Interaction, Policy, Retention, SigningKey, Token } from "@lockspire/core"
+import {
+  AuthorizationCode,
+  Grant,
+  Interaction,
+  Policy,
+  PushedRequest,
+  Retention,
+  SigningKey,
+  Token
+} from "@lockspire/core"
 import { Schema } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -102,6 +111,7 @@ describe("documents", () => {
   test("docs/architecture.md: the lifecycle tables are those of the code", () => {
     const lifecycles = {
       Interaction: Interaction.lifecycle,
+      PushedRequest: PushedRequest.lifecycle,
       AuthorizationCode: AuthorizationCode.lifecycle,
       Grant: Grant.lifecycle,
       AccessToken: Token.accessTokenLifecycle,
@@ -119,9 +129,14 @@ describe("documents", () => {
 
   test("docs/host-guide.md: the policy's settings, defaults and limits are those of the code", () => {
     const documented = table("docs/host-guide.md", "setting", "default").map((row) => row.map(code))
+    // The one setting whose default depends on another one.
+    const { messageSigning } = Policy.effective({ securityProfile: "fapi_2_0_message_signing" })
+    assert.deepStrictEqual(Policy.effective({ securityProfile: "none" }), Policy.defaults)
     assert.deepStrictEqual(
       documented.map(([setting, value]) => [setting, value]),
-      Object.entries(Policy.defaults).map(([setting, value]) => [setting, String(value)])
+      Object.entries({ ...Policy.defaults, messageSigning }).map(([name, value]) =>
+        name === "securityProfiles" ? ["securityProfile", "none"] : [name, [value].flat().join(", ")]
+      )
     )
     for (const [setting = "", , from = "", to = ""] of documented) {
       if (from === "–") continue
@@ -142,6 +157,13 @@ describe("documents", () => {
     for (const name of Object.keys(Seed.fields)) {
       if (name !== "$schema") assert.include(guide, `**\`${name}\`**`)
     }
+  })
+
+  test("docs/host-guide.md: every seed in it is one", () => {
+    const seeds = [...read("docs/host-guide.md").matchAll(/^```json\n([\s\S]*?)^```/gm)].map(([, text = ""]) => text)
+    assert.isNotEmpty(seeds)
+    const decode = Schema.decodeUnknownSync(Seed, { onExcessProperty: "error" })
+    for (const seed of seeds) assert.isNotEmpty(Object.keys(decode(JSON.parse(seed))))
   })
 
   test("docs/operating.md: what is kept, how long and why, is what the code says", () => {
