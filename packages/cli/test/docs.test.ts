@@ -99,6 +99,12 @@ describe("documents", () => {
     })
   }
 
+  test("docs/specs.md: every rule of FAPI 2.0 is named, and none that is not there", () => {
+    const named = [...read("docs/specs.md").matchAll(/`(fapi2-[a-z-]+)`/g)].map(([, id = ""]) => id)
+    const rules = Profile.everyRule.map(({ id }) => id).filter((id) => id.startsWith("fapi2-"))
+    assert.deepStrictEqual(sorted(new Set(named)), sorted(rules))
+  })
+
   test("docs/architecture.md: the rooms are the rooms, in their order", () => {
     const list = /rooms = \[([\s\S]*?)\]/.exec(read("packages/core/src/rooms.ts"))![1]!
     const rooms = [...list.matchAll(/"([^"]+)"/g)].map(([, name]) => name)
