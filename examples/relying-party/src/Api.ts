@@ -33,7 +33,7 @@ const answer = (message: string) =>
   )
 
 export const layer = (settings: Settings, clientSecret: Redacted.Redacted) => {
-  const scope = [settings.apiScope]
+  const scope = settings.apiScope === undefined ? [] : [settings.apiScope]
   const path = `${settings.path}/api` as const
   const read = HttpRouter.add(
     "GET",

@@ -37,7 +37,8 @@ const at = (port: number) => {
         issuer,
         baseUrl: demo,
         clientSecret: Redacted.make(secret),
-        apiClientSecret: Redacted.make(secret)
+        apiClientSecret: Redacted.make(secret),
+        apiScope: "openid"
       })
       return HttpRouter.serve(routes, { disableListenLog: true, disableLogger: true }).pipe(
         Layer.provide(NodeHttpServer.layer(() => createServer({ keepAliveTimeout: 1 }), { port, host: "localhost" })),

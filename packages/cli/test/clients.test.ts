@@ -108,15 +108,12 @@ describe("lockspire dev", () => {
     ]
     assert.deepStrictEqual(statuses, [200, 200, 401, 401])
 
-    // RFC 8705 §3: the demo's API sees the connection's certificate too; what a machine's token lacks is then the scope.
+    // RFC 8705 §3: the demo's API sees the connection's certificate too.
     const bound = (await token(server.url, { client_id: "self" }, selfSigned)).json["access_token"]
     const authorization = `Bearer ${String(bound)}`
     const called = async (certificate?: Certificates.TestCertificate) =>
-      (await ask(`${server.url}/demo/api`, undefined, certificate, { authorization })).json["error"]
-    assert.deepStrictEqual(
-      [await called(selfSigned), await called(own), await called()],
-      ["insufficient_scope", "invalid_token", "invalid_token"]
-    )
+      (await ask(`${server.url}/demo/api`, undefined, certificate, { authorization })).status
+    assert.deepStrictEqual([await called(selfSigned), await called(own), await called()], [200, 401, 401])
   })
 
   it("private_key_jwt with keys inline, and with keys that the client publishes on this machine", async () => {

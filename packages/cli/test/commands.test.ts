@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Certificates } from "@lockspire/core/testing"
 import { TestDatabase } from "@lockspire/storage-pg/testing"
 import { Effect, Redacted } from "effect"
 import * as fs from "node:fs"
+import * as https from "node:https"
 import { fileURLToPath } from "node:url"
 import { folder, randomKey, run, start } from "./lockspire.ts"
 
@@ -105,6 +107,38 @@ describe("lockspire serve", () => {
     assert.strictEqual(await statusOf(Number(port), "/.well-known/openid-configuration", "evil.example"), 404)
     assert.strictEqual((await server.stop()).code, 0)
   })
+
+  onDatabase(
+    "RFC 6797 §7.1: by its own https it tells browsers to come by nothing else",
+    "template",
+    async (databaseUrl) => {
+      using directory = folder()
+      const made = await Effect.runPromise(
+        Certificates.makeCertificate({ subject: [["2.5.4.3", "localhost"]], names: { dns: "localhost" } })
+      )
+      const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+      const tls = [
+        "--tls-cert",
+        directory.file("cert.pem", made.pem),
+        "--tls-key",
+        directory.file("key.pem", made.privateKeyPem)
+      ]
+      await using server = await start(["serve", "--issuer", "https://localhost:4999", ...tls], env)
+      const port = Number(/on localhost:(\d+)/.exec(server.output.stdout)![1]!)
+      const headers = { host: "localhost:4999" }
+      for (const path of ["/.well-known/openid-configuration", "/nowhere"]) {
+        const policy = await new Promise<string | undefined>((resolve, reject) => {
+          https
+            .get({ host: "localhost", port, path, ca: made.pem, headers, agent: false }, (answer) => {
+              answer.resume()
+              resolve(answer.headers["strict-transport-security"])
+            })
+            .on("error", reject)
+        })
+        assert.strictEqual(policy, "max-age=31536000")
+      }
+    }
+  )
 
   onDatabase(
     "--host-module brings a Layer of HostResolver, or a sentence says that it does not",

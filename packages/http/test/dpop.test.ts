@@ -246,7 +246,7 @@ suite(
         assert.deepStrictEqual([answer.status, await errorOf(answer)], [401, error], title)
         const challenge = challengeOf(answer)
         assert.match(challenge, new RegExp(`DPoP error="${error}", .*algs="[A-Za-z0-9 ]*ES256`), title)
-        assert.match(challenge, /^Bearer realm="[^"]+", DPoP /, title)
+        assert.match(challenge, /^DPoP error="[^"]+", /, title)
       }
       const early = {
         authorization: `DPoP ${tokens.access_token}`,
