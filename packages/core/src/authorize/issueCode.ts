@@ -25,7 +25,7 @@ const grantedClaims = (request: AuthorizationRequest, granted: Asked): Live["cla
   return { ...(userinfo === undefined ? {} : { userinfo }), ...(idToken === undefined ? {} : { id_token: idToken }) }
 }
 
-/** A code and what stores it with its grant; `store` belongs in the transaction that ends the interaction, if there is one. */
+/** A code, and the move that stores it with its grant; where an interaction ends with it, in that transaction. */
 export const prepareCode = Effect.fnUntraced(function* (
   client: Client,
   request: AuthorizationRequest,

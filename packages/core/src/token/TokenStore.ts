@@ -34,8 +34,8 @@ export class TokenStore extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<string>>
 
     /**
-     * Issues what follows from no move of ours, unless it has a grant that is no longer `Live`: then `false`, so that
-     * issuing cannot outrun revoking. A grant has one live refresh token; issuing a second is a defect.
+     * Issues by itself, unless the grant, if there is one, is no longer `Live`: then nothing and `false`, so that issuing
+     * cannot outrun revoking. A grant has one live refresh token; to issue a second is a defect.
      */
     readonly issue: (issuance: Issuance) => Effect.Effect<boolean>
     /** The token with its grant, if it has one, in whatever state. A token whose grant was deleted is gone. */
@@ -76,8 +76,9 @@ export class TokenStore extends Context.Service<
       issuance: Issuance
     ) => Effect.Effect<boolean>
     /**
-     * Counts one more answer to a retry, with the events of it: `true` when the token is that client's, `Rotated`, its replay window open at
-     * `at`, and fewer than `limit` were given before. Of any number of concurrent calls no more than `limit` receive `true`.
+     * Counts one more answer to a retry, with its events: `true` when the token is that client's, `Rotated`, its replay
+     * window open at `at`, and fewer than `limit` were given before. Of any number of concurrent calls no more than
+     * `limit` receive `true`.
      */
     readonly replay: (
       issuer: string,
@@ -87,7 +88,7 @@ export class TokenStore extends Context.Service<
       limit: number,
       events: ReadonlyArray<AuditEvent>
     ) => Effect.Effect<boolean>
-    /** Moves the idle end of a token to `until` and issues what follows, on the conditions of `rotate`; it stays `Live`. */
+    /** Moves the idle end of a token to `until` and issues what follows, as `rotate` does; the token stays `Live`. */
     readonly prolong: (
       issuer: string,
       tokenHash: string,
