@@ -150,6 +150,40 @@ layer(Issuer, { timeout: "60 seconds", excludeTestServices: true })(
         }).pipe(Effect.scoped)
       )
 
+      it.effect(
+        `RFC 9449 §7.1: openid-client's ${format} tokens that are bound by DPoP are taken with their proof`,
+        () =>
+          Effect.gen(function* () {
+            const { issuer } = yield* TestIssuer.TestIssuer
+            yield* example(issuer, port)
+            yield* Effect.promise(async () => {
+              const config = await discover(issuer, "machine")
+              const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair())
+              const parameters = { resource, scope: "notes:read" }
+              const { access_token, token_type } = await client.clientCredentialsGrant(config, parameters, { DPoP })
+              assert.strictEqual(token_type, "dpop")
+              const call = (handle?: client.DPoPHandle) =>
+                client.fetchProtectedResource(
+                  config,
+                  access_token,
+                  notes,
+                  "GET",
+                  undefined,
+                  undefined,
+                  handle === undefined ? {} : { DPoP: handle }
+                )
+              assert.deepStrictEqual(await (await call(DPoP)).json(), { subject: "machine", notes: [] })
+              const other = client.getDPoPHandle(config, await client.randomDPoPKeyPair())
+              for (const handle of [undefined, other]) {
+                const challenge = await refused(call(handle))
+                assert.strictEqual(challenge.status, 401)
+                assert.strictEqual(challenge.parameters["error"], "invalid_token")
+                assert.include(challenge.parameters["algs"], "ES256")
+              }
+            })
+          }).pipe(Effect.scoped)
+      )
+
       it.effect(`RFC 9728 §5: with nothing but the URL of the ${format} API a client finds its issuer`, () =>
         Effect.gen(function* () {
           const { issuer } = yield* TestIssuer.TestIssuer

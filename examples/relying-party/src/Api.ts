@@ -1,86 +1,66 @@
-/** A small protected API, RFC 6750: it takes a bearer token, asks the issuer about it (RFC 7662), and answers. */
-import { Clock, Effect } from "effect"
-import { HttpServerResponse, type HttpServerRequest } from "effect/http"
-import type { IntrospectionResponse } from "openid-client"
-import { type Failure } from "./Failure.ts"
+/**
+ * A small protected API as anybody would write it with the library: it takes access tokens that the issuer made for it,
+ * or for nothing in particular, by every scheme, and has one route that asks for a fresh sign-in.
+ */
+import { Crypto, CurrentAccessToken, ProtectedResource, type VerifiedAccessToken } from "@lockspire/core"
+import { Protect } from "@lockspire/http"
+import { type DateTime, Effect, Layer, type Redacted } from "effect"
+import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
+import type { Settings } from "./Options.ts"
 
-/** RFC 6750 §2.1 with the scheme in any case (RFC 9110 §11.1). */
-const credentials = /^bearer(?: +(.*))?$/i
-const b64token = /^[A-Za-z0-9\-._~+/]+=*$/
+/** Seconds for which a sign-in is fresh. */
+export const freshness = 60
 
-export interface Options {
-  readonly realm: string
-  /** The scope value without which a token is not enough. */
-  readonly scope: string
-  /** The names by which a token may be meant for this API; one without an audience is meant for any. */
-  readonly audience: ReadonlyArray<string>
-  readonly introspect: (token: string) => Effect.Effect<IntrospectionResponse, Failure>
-}
+const seconds = (at: DateTime.Utc | undefined): number | undefined =>
+  at === undefined ? undefined : Math.floor(at.epochMilliseconds / 1000)
 
-const json = (status: number, body: unknown, headers: Record<string, string> = {}) =>
-  HttpServerResponse.jsonUnsafe(body, { status, headers: { "cache-control": "no-store", ...headers } })
+/** By the names of RFC 7662 §2.2. */
+const known = (token: VerifiedAccessToken) => ({
+  sub: token.subject,
+  scope: token.scope.join(" "),
+  client_id: token.clientId,
+  iss: token.issuer,
+  aud: token.audience.length === 0 ? undefined : token.audience,
+  exp: seconds(token.expiresAt),
+  auth_time: seconds(token.authTime),
+  acr: token.acr,
+  cnf: token.cnf
+})
 
-/** RFC 6750 §3: every value is ours and holds no quote. */
-const challenge = (realm: string, parameters: Record<string, string> = {}) =>
-  `Bearer ${Object.entries({ realm, ...parameters })
-    .map(([name, value]) => `${name}="${value}"`)
-    .join(", ")}`
+const answer = (message: string) =>
+  Effect.map(CurrentAccessToken, (token) =>
+    HttpServerResponse.jsonUnsafe({ message, ...known(token) }, { headers: { "cache-control": "no-store" } })
+  )
 
-/** RFC 6750 §3.1. */
-const statuses = { invalid_request: 400, invalid_token: 401, insufficient_scope: 403 } as const
+export const layer = (settings: Settings, clientSecret: Redacted.Redacted) => {
+  const scope = settings.apiScope === undefined ? [] : [settings.apiScope]
+  const path = `${settings.path}/api` as const
+  const read = HttpRouter.add(
+    "GET",
+    path as `/${string}`,
+    answer("Hello from the API. This is what the issuer said about the access token.")
+  ).pipe(Layer.provide(Protect.middleware({ scope }).layer))
+  const transfer = HttpRouter.add(
+    "POST",
+    `${path}/transfer` as `/${string}`,
+    answer("Done, as far as a demo does anything: you signed in recently enough.")
+  ).pipe(Layer.provide(Protect.middleware({ scope, maxAge: freshness }).layer))
 
-export const handler = (options: Options) => {
-  const { realm } = options
-  const refuse = (error: keyof typeof statuses, description: string, more: Record<string, string> = {}) =>
-    json(
-      statuses[error],
-      { error, error_description: description },
-      { "www-authenticate": challenge(realm, { error, error_description: description, ...more }) }
-    )
+  const Resource = ProtectedResource.layer({
+    issuer: settings.issuerIdentifier,
+    identifier: `${settings.baseUrl}/api`,
+    scopes: scope,
+    name: "Demo API",
+    // A demo is there to be tried with whatever token one has.
+    dangerouslyTakesTokensForNoResource: true
+  })
+  // Every token is asked about, JWTs too: the demo shows that a revoked one is refused at once.
+  const Tokens = Protect.layerRemote({
+    issuer: settings.issuerIdentifier,
+    introspection: { clientId: settings.apiClientId, clientSecret, everyToken: true }
+  }).pipe(Layer.provide(FetchHttpClient.layer), Layer.provide(Layer.succeed(FetchHttpClient.Fetch, settings.fetch)))
 
-  return Effect.fnUntraced(
-    function* (request: HttpServerRequest.HttpServerRequest) {
-      const presented = credentials.exec(request.headers["authorization"] ?? "")
-      // RFC 6750 §3.1: who sent no token at all learns that one is needed, and no error code.
-      if (presented === null) {
-        return json(401, { message: "An access token is required." }, { "www-authenticate": challenge(realm) })
-      }
-      const token = presented[1]?.trim() ?? ""
-      if (token === "") return refuse("invalid_request", "The access token is missing.")
-      if (!b64token.test(token)) return refuse("invalid_token", "The access token is malformed.")
-
-      const found = yield* options.introspect(token)
-      const now = yield* Clock.currentTimeMillis
-      const isCurrent = found.exp === undefined || now < found.exp * 1000
-      // An active refresh token is active too, but only an access token has a token_type (RFC 7662 §2.2).
-      const isAccessToken = found.token_type?.toLowerCase() === "bearer"
-      if (!found.active || !isCurrent || !isAccessToken) {
-        return refuse("invalid_token", "The access token is unknown, expired or revoked.")
-      }
-      const audience = found.aud === undefined ? undefined : [found.aud].flat()
-      if (audience !== undefined && !audience.some((one) => options.audience.includes(one))) {
-        return refuse("invalid_token", "The access token is meant for another resource.")
-      }
-      if (!(found.scope ?? "").split(" ").includes(options.scope)) {
-        return refuse("insufficient_scope", "The access token does not carry the scope.", { scope: options.scope })
-      }
-      return json(200, {
-        message: "Hello from the API. This is what the issuer said about the access token.",
-        sub: found.sub,
-        scope: found.scope,
-        client_id: found.client_id,
-        iss: found.iss,
-        aud: found.aud,
-        iat: found.iat,
-        exp: found.exp
-      })
-    },
-    // The caller did nothing wrong: the issuer is away, or does not know this API.
-    Effect.catch((failure: Failure) =>
-      Effect.as(
-        Effect.logWarning(`The API could not introspect a token: ${failure.description}`),
-        json(503, { error: "temporarily_unavailable" }, { "retry-after": "5" })
-      )
-    )
+  return Layer.mergeAll(read, transfer, Protect.metadataRoute).pipe(
+    Layer.provide([Tokens, Resource, Crypto.Crypto.layer])
   )
 }

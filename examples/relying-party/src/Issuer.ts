@@ -12,6 +12,19 @@ export interface Attempt {
   readonly nonce: string | undefined
   readonly codeVerifier: string
   readonly maxAge: number | undefined
+  /** The refusal that this attempt is to overcome. */
+  readonly stepUp: StepUp | undefined
+}
+
+/** What the API wants of a sign-in before it does something: RFC 9470 §3. */
+export interface StepUp {
+  readonly maxAge: number | undefined
+  readonly acrValues: string | undefined
+  readonly scope: string | undefined
+  /** The challenge, word for word. */
+  readonly challenge: string
+  /** Who asked for it: nobody else's sign-in does. */
+  readonly subject: string | undefined
 }
 
 /** Seconds after which a silent issuer counts as away. */
@@ -59,7 +72,9 @@ export interface Wishes {
   readonly scope: string
   readonly prompt: string | undefined
   readonly maxAge: number | undefined
+  readonly acrValues?: string | undefined
   readonly responseMode: string | undefined
+  readonly stepUp?: StepUp | undefined
 }
 
 export const make = (settings: Settings) => {
@@ -74,7 +89,8 @@ export const make = (settings: Settings) => {
       state: oidc.randomState(),
       nonce: wishes.scope.split(" ").includes("openid") ? oidc.randomNonce() : undefined,
       codeVerifier,
-      maxAge: wishes.maxAge
+      maxAge: wishes.maxAge,
+      stepUp: wishes.stepUp
     }
     const parameters: Record<string, string> = {
       redirect_uri: redirectUri,
@@ -86,6 +102,7 @@ export const make = (settings: Settings) => {
     if (begun.nonce !== undefined) parameters["nonce"] = begun.nonce
     if (wishes.prompt !== undefined) parameters["prompt"] = wishes.prompt
     if (wishes.maxAge !== undefined) parameters["max_age"] = String(wishes.maxAge)
+    if (wishes.acrValues !== undefined) parameters["acr_values"] = wishes.acrValues
     if (wishes.responseMode !== undefined) parameters["response_mode"] = wishes.responseMode
     return { attempt: begun, url: oidc.buildAuthorizationUrl(config, parameters) }
   })
@@ -134,14 +151,41 @@ export const make = (settings: Settings) => {
       }
     })
 
-  return { begin, finish, refresh, userinfo, revoke, callApi }
+  /** A request that the API may answer with a step-up challenge, which the library reads (RFC 9470 §3). */
+  const transfer = (accessToken: string): Effect.Effect<Transferred, Failure> =>
+    Effect.flatMap(configuration, (config) =>
+      attempt(async () => {
+        try {
+          const url = new URL(`${settings.baseUrl}/api/transfer`)
+          const response = await oidc.fetchProtectedResource(config, accessToken, url, "POST")
+          return { status: response.status, challenge: null, body: await response.text(), stepUp: undefined }
+        } catch (error) {
+          if (!(error instanceof oidc.WWWAuthenticateChallengeError)) throw error
+          const challenge = error.response.headers.get("www-authenticate") ?? ""
+          const asked = error.cause.map(({ parameters }) => parameters)
+          const found = asked.find((one) => one.error === "insufficient_user_authentication")
+          return {
+            status: error.status,
+            challenge,
+            body: await error.response.text(),
+            stepUp: found && {
+              maxAge: /^\d{1,9}$/.test(found["max_age"] ?? "") ? Number(found["max_age"]) : undefined,
+              acrValues: found["acr_values"],
+              scope: found.scope,
+              challenge
+            }
+          }
+        }
+      })
+    )
+
+  return { begin, finish, refresh, userinfo, revoke, callApi, transfer }
 }
 
-/** RFC 7662 §2, as the client that the API is. */
-export const introspector = (settings: Settings, clientSecret: Redacted.Redacted) => {
-  const configuration = discovered(settings, settings.apiClientId, clientSecret)
-  return (token: string) =>
-    Effect.flatMap(configuration, (config) =>
-      attempt(() => oidc.tokenIntrospection(config, token, { token_type_hint: "access_token" }))
-    )
+/** What the API answered, and what it wants first. */
+export interface Transferred {
+  readonly status: number
+  readonly challenge: string | null
+  readonly body: string
+  readonly stepUp: Omit<StepUp, "subject"> | undefined
 }

@@ -16,7 +16,7 @@ export interface Options {
   readonly apiClientId?: string | undefined
   /** The API is served only with it: an API that cannot ask about a token must not answer to one. */
   readonly apiClientSecret?: Redacted.Redacted | undefined
-  /** The scope value that the API demands of a token; `openid` by default. */
+  /** The scope value that the API demands of a token; none by default, so that any token can be tried. */
   readonly apiScope?: string | undefined
   /** Replaces the platform's fetch, for example by one that trusts a certificate of one's own. */
   readonly fetch?: typeof globalThis.fetch | undefined
@@ -24,6 +24,8 @@ export interface Options {
 
 /** The options with every default filled in. */
 export interface Settings {
+  /** As it was given, which is how the issuer spells it. */
+  readonly issuerIdentifier: string
   readonly issuer: URL
   readonly baseUrl: string
   /** The path of `baseUrl`, below which every route lies. */
@@ -34,7 +36,7 @@ export interface Settings {
   readonly scope: string
   readonly apiClientId: string
   readonly apiClientSecret: Redacted.Redacted | undefined
-  readonly apiScope: string
+  readonly apiScope: string | undefined
   readonly fetch: typeof globalThis.fetch
 }
 
@@ -42,6 +44,7 @@ export const settings = (options: Options): Settings => {
   const baseUrl = new URL(options.baseUrl)
   const path = baseUrl.pathname.replace(/\/+$/, "")
   return {
+    issuerIdentifier: options.issuer,
     issuer: new URL(options.issuer),
     baseUrl: baseUrl.origin + path,
     path,
@@ -51,7 +54,7 @@ export const settings = (options: Options): Settings => {
     scope: options.scope ?? "openid profile email offline_access",
     apiClientId: options.apiClientId ?? "demo-api",
     apiClientSecret: options.apiClientSecret,
-    apiScope: options.apiScope ?? "openid",
+    apiScope: options.apiScope,
     fetch: options.fetch ?? globalThis.fetch
   }
 }

@@ -3,7 +3,7 @@
  * `baseUrl` it registers its pages and the API that accepts the access tokens.
  */
 import { Pages } from "@lockspire/http"
-import { Effect, type Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse, type HttpServerRequest } from "effect/http"
 import * as Actions from "./actions.ts"
 import * as Api from "./Api.ts"
@@ -39,14 +39,8 @@ export const layer = (options: Options) => {
     return Pages.respond(homePage(settings, session ?? Sessions.empty))
   })
 
-  /** Starts an attempt with what the query, or the form, wishes for. */
-  const signIn = Effect.fnUntraced(function* (request: Request, parameters: URLSearchParams) {
-    const wishes: Issuer.Wishes = {
-      scope: (yield* optional(parameters, "scope")) ?? settings.scope,
-      prompt: yield* optional(parameters, "prompt"),
-      maxAge: yield* maxAgeOf(yield* optional(parameters, "max_age")),
-      responseMode: yield* optional(parameters, "response_mode")
-    }
+  /** Starts an attempt and sends the browser on its way. */
+  const start = Effect.fnUntraced(function* (request: Request, wishes: Issuer.Wishes) {
     const { attempt, url } = yield* issuer.begin(wishes)
     const presented = sessionIdOf(request)
     const session = yield* sessions.find(presented)
@@ -57,6 +51,28 @@ export const layer = (options: Options) => {
     )
     return keeping(sessionId)(Pages.seeOther(url.href))
   })
+
+  /** With what the query, or the form, wishes for. */
+  const signIn = Effect.fnUntraced(function* (request: Request, parameters: URLSearchParams) {
+    return yield* start(request, {
+      scope: (yield* optional(parameters, "scope")) ?? settings.scope,
+      prompt: yield* optional(parameters, "prompt"),
+      maxAge: yield* maxAgeOf(yield* optional(parameters, "max_age")),
+      acrValues: yield* optional(parameters, "acr_values"),
+      responseMode: yield* optional(parameters, "response_mode")
+    })
+  })
+
+  /** RFC 9470 §4: a new authorization request with what the challenge asks for, and the scope that there was. */
+  const stepUp = (request: Request, signedIn: Sessions.SignedIn, wanted: Issuer.StepUp) =>
+    start(request, {
+      scope: [...new Set(`${signedIn.scope ?? settings.scope} ${wanted.scope ?? ""}`.trim().split(" "))].join(" "),
+      prompt: undefined,
+      maxAge: wanted.maxAge,
+      acrValues: wanted.acrValues,
+      responseMode: undefined,
+      stepUp: wanted
+    })
 
   /** RFC 6749 §4.1.2 and §4.1.2.1: an attempt is over with its first response, whatever it says. */
   const callback = Effect.fnUntraced(function* (request: Request, response: URLSearchParams) {
@@ -69,14 +85,18 @@ export const layer = (options: Options) => {
     }
     yield* sessions.update(presented, (current) => Sessions.withoutAttempt(current, state))
     const tokens = yield* issuer.finish(response, attempt)
-    const { outcome, signedIn } = yield* actions.userinfo(yield* Actions.signedInBy(tokens))
+    const first = yield* actions.userinfo(yield* Actions.signedInBy(tokens))
+    const { outcome, signedIn } =
+      attempt.stepUp === undefined
+        ? { signedIn: first.signedIn, outcome: first.outcome.succeeded ? undefined : first.outcome }
+        : yield* actions.transfer(attempt.stepUp)(first.signedIn)
     const current = (yield* sessions.find(presented)) ?? Sessions.empty
     // A new id at sign-in: whoever planted or saw the old one has nothing (session fixation).
     yield* sessions.remove(presented)
     const sessionId = yield* sessions.put({
       ...current,
       signedIn,
-      outcome: outcome.succeeded ? undefined : outcome
+      outcome
     })
     return keeping(sessionId)(goHome)
   })
@@ -91,7 +111,8 @@ export const layer = (options: Options) => {
         const sessionId = sessionIdOf(request)
         const session = yield* sessions.find(sessionId)
         if (sessionId === undefined || session?.signedIn === undefined) return goHome
-        const done = yield* act(session.signedIn)
+        const { stepUp: wanted, ...done } = yield* act(session.signedIn)
+        if (wanted !== undefined) return yield* stepUp(request, session.signedIn, wanted)
         yield* sessions.update(sessionId, (current) => ({ ...current, ...done }))
         return goHome
       })
@@ -142,7 +163,7 @@ export const layer = (options: Options) => {
         )
     )
 
-  return HttpRouter.addAll([
+  const routes = HttpRouter.addAll([
     // The router takes a slash at the end as none.
     ...pages("/", { GET: showHome }),
     ...pages("/sign-in", {
@@ -157,10 +178,14 @@ export const layer = (options: Options) => {
     ...pages("/refresh", { POST: action(actions.refresh) }),
     ...pages("/userinfo", { POST: action(actions.userinfo) }),
     ...pages("/call-api", { POST: action(actions.callApi) }),
+    ...pages("/transfer", { POST: action(actions.transfer()) }),
     ...pages("/revoke", { POST: action(actions.revoke) }),
     ...pages("/sign-out", { POST: signOut }),
-    ...(settings.apiClientSecret === undefined ? [] : apiRoutes(settings, settings.apiClientSecret))
+    ...(settings.apiClientSecret === undefined ? [] : otherMethodsOfApi(settings))
   ])
+  return settings.apiClientSecret === undefined
+    ? routes
+    : Layer.merge(routes, Api.layer(settings, settings.apiClientSecret))
 }
 
 const maxAgeOf = (text: string | undefined): Effect.Effect<number | undefined, BadRequest> => {
@@ -182,26 +207,32 @@ const cookieOf = (settings: Settings) => {
 
 const everyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const
 
-/** The handlers of one path; every other method is 405 with `Allow` (RFC 9110 §15.5.6). */
+/** Whatever a path does not do is 405 with `Allow` (RFC 9110 §15.5.6). */
+const notAllowed = (path: `/${string}`, methods: ReadonlyArray<string>, answer: (allow: string) => Response) => {
+  const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ")
+  return everyMethod
+    .filter((method) => !methods.includes(method))
+    .map((method) => HttpRouter.route(method, path, answer(allow)))
+}
+
+/** The handlers of one path, and what every other method gets. */
 const methods = <E, R>(
   path: `/${string}`,
   handlers: Readonly<Record<string, (request: Request) => Effect.Effect<Response, E, R>>>,
-  notAllowed: (allow: string) => Response
-) => {
-  const allow = Object.keys(handlers)
-    .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
-    .join(", ")
-  return everyMethod.map((method) => HttpRouter.route(method, path, handlers[method] ?? notAllowed(allow)))
-}
+  otherwise: (allow: string) => Response
+) => [
+  ...everyMethod.flatMap((method) =>
+    handlers[method] === undefined ? [] : [HttpRouter.route(method, path, handlers[method])]
+  ),
+  ...notAllowed(path, Object.keys(handlers), otherwise)
+]
 
-const apiRoutes = (settings: Settings, clientSecret: Redacted.Redacted) => {
-  const handler = Api.handler({
-    realm: settings.apiClientId,
-    scope: settings.apiScope,
-    audience: [`${settings.baseUrl}/api`, settings.apiClientId],
-    introspect: Issuer.introspector(settings, clientSecret)
-  })
-  return methods(`${settings.path}/api` as `/${string}`, { GET: handler }, (allow) =>
+/** Not protected: whoever uses a wrong method needs no token to learn that. */
+const otherMethodsOfApi = ({ path }: Settings) => {
+  const otherwise = (allow: string) =>
     HttpServerResponse.jsonUnsafe({ error: "method_not_allowed" }, { status: 405, headers: { allow } })
-  )
+  return [
+    ...notAllowed(`${path}/api` as `/${string}`, ["GET"], otherwise),
+    ...notAllowed(`${path}/api/transfer` as `/${string}`, ["POST"], otherwise)
+  ]
 }

@@ -8,6 +8,8 @@ import type { Outcome, SignedIn } from "./Sessions.ts"
 export interface Done {
   readonly signedIn: SignedIn
   readonly outcome: Outcome
+  /** What has to happen before it can be done. */
+  readonly stepUp?: Issuer.StepUp | undefined
 }
 
 /** RFC 6749 §6, OpenID Connect Core §12.2: what a refresh does not send again stays as it was. */
@@ -44,17 +46,32 @@ interface Said {
 
 /** Does it under a name; a failure changes nothing but the outcome. */
 const named =
-  (tried: string, run: (signedIn: SignedIn) => Effect.Effect<Partial<SignedIn> & { said: Said }, Failure>) =>
+  (
+    tried: string,
+    run: (
+      signedIn: SignedIn
+    ) => Effect.Effect<Partial<SignedIn> & { said: Said; stepUp?: Issuer.StepUp | undefined }, Failure>
+  ) =>
   (signedIn: SignedIn): Effect.Effect<Done> =>
     run(signedIn).pipe(
-      Effect.map(({ said, ...changed }) => ({
+      Effect.map(({ said, stepUp, ...changed }) => ({
         signedIn: { ...signedIn, ...changed },
-        outcome: { tried, succeeded: true, ...said }
+        outcome: { tried, succeeded: true, ...said },
+        stepUp
       })),
       Effect.catch(({ code, description }) =>
         Effect.succeed({ signedIn, outcome: { tried, succeeded: false, code, text: description } })
       )
     )
+
+/** The way from the refusal to here, in words. */
+const steppedUp = ({ acrValues, maxAge }: Issuer.StepUp): string => {
+  const wants = [
+    ...(maxAge === undefined ? [] : [`a sign-in of the last ${maxAge} seconds`]),
+    ...(acrValues === undefined ? [] : [`a sign-in of the class ${acrValues}`])
+  ].join(" and ")
+  return `The API refused the token from before and asked for ${wants}. This application sent you to the issuer for that, and asked the API again with the new token.`
+}
 
 export const make = (issuer: ReturnType<typeof Issuer.make>) => {
   return {
@@ -87,6 +104,29 @@ export const make = (issuer: ReturnType<typeof Issuer.make>) => {
         }
       }))
     ),
+
+    /** RFC 9470: what the API wants first is a step-up; `after` is the one that has already happened. */
+    transfer: (after?: Issuer.StepUp) =>
+      named(
+        "Do something that needs a fresh sign-in",
+        Effect.fnUntraced(function* (signedIn) {
+          const subject = signedIn.claims?.sub
+          if (after !== undefined && after.subject !== subject) {
+            return yield* refusal("Somebody else signed in, so nothing was done.")
+          }
+          const { body, challenge, status, stepUp } = yield* issuer.transfer(signedIn.accessToken)
+          const challenges = [after?.challenge, challenge].filter((one) => typeof one === "string")
+          return {
+            // Once: an issuer that cannot do better would otherwise be asked again and again.
+            stepUp: after === undefined && stepUp !== undefined ? { ...stepUp, subject } : undefined,
+            said: {
+              succeeded: status === 200,
+              text: `${after === undefined ? "" : `${steppedUp(after)} `}The API answered ${status}.`,
+              answer: [...challenges.map((one) => `WWW-Authenticate: ${one}`), indented(body)].join("\n\n")
+            }
+          }
+        })
+      ),
 
     /** The refresh token first: while it lives, it could still make another access token. */
     revoke: named(

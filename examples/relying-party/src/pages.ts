@@ -1,6 +1,7 @@
 /** What this client shows. Names, claims and errors came from elsewhere: everything is text, and escaped. */
 import { Pages } from "@lockspire/http"
 import { DateTime, Option } from "effect"
+import { freshness } from "./Api.ts"
 import type { Settings } from "./Options.ts"
 import type { Outcome, Session, SignedIn } from "./Sessions.ts"
 
@@ -138,6 +139,15 @@ const nameOf = ({ claims, userinfo }: SignedIn): string => {
   return Pages.plainText(known.find((one): one is string => typeof one === "string") ?? "someone")
 }
 
+const stepUp = (path: string) =>
+  html`<h2>Step-up authentication</h2>
+    <p class="hint">
+      One route of the API takes a token only when you signed in during the last ${freshness} seconds. It refuses any
+      other with what it wants (RFC 9470), and this application then asks the issuer for exactly that: you sign in
+      again, and it is done.
+    </p>
+    <div class="actions">${button(`${path}/transfer`, "Do something that needs a fresh sign-in", "quiet")}</div>`
+
 const signedOutPage = (settings: Settings, session: Session) =>
   document(
     "Sign in",
@@ -166,6 +176,7 @@ const signedInPage = (settings: Settings, session: Session, signedIn: SignedIn) 
         ${button(`${settings.path}/revoke`, "Revoke", "danger")}
         ${button(`${settings.path}/sign-out`, "Sign out", "quiet")}
       </div>
+      ${settings.apiClientSecret === undefined ? undefined : stepUp(settings.path)}
       <h2>Claims of the ID token</h2>
       ${signedIn.claims === undefined ? html`<p class="muted">There is no ID token.</p>` : facts(signedIn.claims)}
       <h2>Claims from userinfo</h2>

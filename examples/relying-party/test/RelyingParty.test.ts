@@ -3,6 +3,12 @@ import { TestIssuer } from "@lockspire/http/testing"
 import { Effect, Ref } from "effect"
 import { approve, browser, layer as siteLayer, press, shown, signIn, Site } from "./site.ts"
 
+/** Signs Alice in whose session at the issuer is two minutes old: the cookie of the test host says when it began. */
+const signInLongAgo = async (tab: ReturnType<typeof browser>, demo: string) => {
+  tab.cookies.set("test-session", `alice.${Date.now() - 120_000}..an-old-session`)
+  return signIn(tab, demo)
+}
+
 const test = (run: (demo: string, origin: string) => Promise<void>) =>
   Effect.flatMap(Site, ({ demo, origin }) => Effect.promise(() => run(demo, origin)))
 
@@ -52,6 +58,52 @@ layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the rely
     })
   )
 
+  it.effect("RFC 9470 §3: where the sign-in is fresh, the API does at once what asks for that", () =>
+    test(async (demo) => {
+      const tab = browser()
+      await signIn(tab, demo)
+      const done = await press(tab, demo, "/transfer")
+      assert.strictEqual(done.url.href, demo)
+      assert.include(done.body, "The API answered 200.")
+      assert.notInclude(done.body, "WWW-Authenticate")
+    })
+  )
+
+  it.effect("RFC 9470 §4: where it is not, the challenge becomes a request, and the new token is enough", () =>
+    test(async (demo) => {
+      const tab = browser()
+      const before = await signInLongAgo(tab, demo)
+      assert.include((await press(tab, demo, "/call-api")).body, "The API answered 200.")
+      const asked = await press(tab, demo, "/transfer")
+      const request = asked.visited.find(({ pathname }) => pathname === "/authorize")!
+      assert.strictEqual(request.searchParams.get("max_age"), "60")
+      assert.strictEqual(request.searchParams.get("scope"), "openid profile email offline_access")
+      assert.isTrue(asked.visited.some(({ pathname }) => pathname === "/test/sign-in"))
+      const done = await approve(tab, asked)
+      assert.strictEqual(done.url.href, demo)
+      assert.include(done.body, 'role="status"')
+      assert.include(done.body, "asked for a sign-in of the last 60 seconds.")
+      assert.include(done.body, "The API answered 200.")
+      assert.include(done.body, "error=&quot;insufficient_user_authentication&quot;")
+      assert.notStrictEqual(shown(done.body, "access token"), shown(before.body, "access token"))
+    })
+  )
+
+  it.effect("RFC 9470 §4: what somebody else's sign-in allows is not done for the one who asked", () =>
+    Effect.gen(function* () {
+      const { demo } = yield* Site
+      const { person } = yield* TestIssuer.TestIssuer
+      const tab = browser()
+      yield* Effect.promise(() => signInLongAgo(tab, demo))
+      const before = yield* Ref.getAndSet(person, { subject: "bob", acr: undefined })
+      const done = yield* Effect.promise(async () => approve(tab, await press(tab, demo, "/transfer")))
+      yield* Ref.set(person, before)
+      assert.include(done.body, "Signed in as Bob")
+      assert.include(done.body, "Somebody else signed in, so nothing was done.")
+      assert.notInclude(done.body, "The API answered")
+    })
+  )
+
   it.effect("after revoking, the API refuses the access token and the issuer the refresh token", () =>
     test(async (demo) => {
       const tab = browser()
@@ -82,7 +134,7 @@ layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the rely
     test(async (demo) => {
       const tab = browser()
       await signIn(tab, demo)
-      for (const path of ["/sign-in", "/refresh", "/userinfo", "/call-api", "/revoke", "/sign-out"]) {
+      for (const path of ["/sign-in", "/refresh", "/userinfo", "/call-api", "/transfer", "/revoke", "/sign-out"]) {
         assert.strictEqual((await tab.request(`${demo}${path}`, { method: "POST" })).status, 303, path)
       }
     })
@@ -208,7 +260,9 @@ layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the rely
         ["/callback", "DELETE", "GET, HEAD, POST"],
         ["/refresh", "GET", "POST"],
         ["/revoke", "OPTIONS", "POST"],
-        ["/api", "POST", "GET, HEAD"]
+        ["/transfer", "GET", "POST"],
+        ["/api", "POST", "GET, HEAD"],
+        ["/api/transfer", "GET", "POST"]
       ] as const) {
         const response = await browser().request(`${demo}${path}`, { method })
         assert.strictEqual(response.status, 405, `${method} ${path}`)

@@ -1,6 +1,10 @@
-/** The operator's side of a Lockspire server: the seed. */
+/** The operator's side of a Lockspire server: the seed, and the profiles that it and its clients are held to. */
 export { jsonSchema, Seed, SeedAccount, SeedClient, SeedResource } from "./seed/Seed.ts"
 export { SeedExchangeRule, SeedTrustedIssuer } from "./seed/grants.ts"
 export { line, type Problem, SeedInvalid, type Warning } from "./seed/SeedInvalid.ts"
 export { checkSeed, type CheckedSeed, parseSeed } from "./seed/checkSeed.ts"
 export { type Applied, applySeed, type Entry } from "./seed/applySeed.ts"
+export { neededAlgorithms } from "./seed/responseFormats.ts"
+export { assess, ClientNotFound, type IssuerStanding } from "./profile/assess.ts"
+export { ProfileRefused, type RefusedClient, sentences, setProfile, type Wanted } from "./profile/setProfile.ts"
+export { failing, type ProfileInForce, type Standing } from "./profile/Standing.ts"

@@ -17,7 +17,7 @@ import { applySeed, checkSeed, type Entry } from "../src/index.ts"
 
 const issuer = "https://issuer.example"
 const key = AuthorizationServer.layerKeyEncryptionKey({ keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)) })
-const live = SecretVerifier.layer.pipe(
+const live = Layer.mergeAll(SecretVerifier.layer, Policy.Policies.layer()).pipe(
   Layer.provideMerge(Layer.mergeAll(Crypto.Crypto.layer, MemoryStorage.layer, key))
 )
 
@@ -199,8 +199,14 @@ describe("applying a seed", () => {
       Effect.gen(function* () {
         const wanting = {
           clients: [
-            { client_id: "keyed", grant_types: [], id_token_signed_response_alg: "ES384" },
-            { client_id: "fine", grant_types: [], id_token_signed_response_alg: "ES256" }
+            {
+              client_id: "keyed",
+              grant_types: [],
+              id_token_signed_response_alg: "ES384",
+              authorization_signed_response_alg: "EdDSA"
+            },
+            { client_id: "fine", grant_types: [], id_token_signed_response_alg: "ES256" },
+            { client_id: "encrypting", grant_types: [], request_object_encryption_alg: "ECDH-ES" }
           ],
           resources: [
             {
@@ -211,17 +217,20 @@ describe("applying a seed", () => {
             }
           ]
         }
-        const wantsKey = (algorithm: string) =>
-          `needs a signing key that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
+        const wantsKey = (algorithm: string, key = "a signing key") =>
+          `needs ${key} that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
         assert.deepStrictEqual((yield* apply(wanting)).warnings, [
           { path: "clients[0].id_token_signed_response_alg", reason: wantsKey("ES384") },
+          { path: "clients[0].authorization_signed_response_alg", reason: wantsKey("EdDSA") },
+          { path: "clients[2].request_object_encryption_alg", reason: wantsKey("ECDH-ES", "an encryption key") },
           { path: "resources[0].signingAlgorithm", reason: wantsKey("EdDSA") }
         ])
         yield* ManageKeys.generate(issuer, "ES384", AuditEvents.system)
         yield* ManageKeys.generate(issuer, "EdDSA", AuditEvents.system)
+        yield* ManageKeys.generate(issuer, "ECDH-ES", AuditEvents.system)
         const again = yield* apply(wanting)
         assert.deepStrictEqual(again.warnings, [])
-        assert.strictEqual(again.unchanged.length, 3)
+        assert.strictEqual(again.unchanged.length, 4)
         const stored = (yield* (yield* ResourceStore).list(issuer)).find(
           (one) => one.identifier === "https://keyed.example"
         )

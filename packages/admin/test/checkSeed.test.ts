@@ -148,6 +148,20 @@ describe("a seed that cannot be applied names each path and reason", () => {
       client({ userinfo_encrypted_response_enc: "A256GCM" }),
       "clients[0].userinfo_encrypted_response_enc: needs userinfo_encrypted_response_alg"
     ],
+    [client({ security_profile: "fapi_1" }), "clients[0].security_profile:"],
+    [client({ message_signing: ["requests"] }), "clients[0].message_signing: goes with the security_profile"],
+    [
+      client({ security_profile: "fapi_2_0_message_signing", message_signing: [] }),
+      "clients[0].message_signing: is empty"
+    ],
+    [client({ dangerously_exempt_from: ["pkce"] }), "clients[0].dangerously_exempt_from[0]: is no rule of a profile"],
+    [client({ dpop_bound_access_tokens: "yes" }), "clients[0].dpop_bound_access_tokens:"],
+    [{ resources: [{ identifier: "https://a.example", dpop: "always" }] }, "resources[0].dpop:"],
+    [
+      client({ request_object_encryption_enc: "A256GCM" }),
+      "clients[0].request_object_encryption_enc: needs request_object_encryption_alg"
+    ],
+    [client({ request_object_signing_alg: ["ES256"] }), "clients[0].request_object_signing_alg: is not text"],
     [{ exchangeRules: [rule({ targets: [] })] }, "exchangeRules[0].targets: is empty"],
     [{ exchangeRules: [rule({ targets: ["orders"] })] }, "exchangeRules[0].targets[0]: is not an absolute URI"],
     [{ exchangeRules: [rule({ scopes: ["a b"] })] }, "exchangeRules[0].scopes[0]: has characters"],
@@ -203,6 +217,12 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
     ],
     [client({ id_token_signed_response_alg: "ES512" }), "clients[0].id_token_signed_response_alg: is stored"],
     [client({ userinfo_signed_response_alg: "HS256" }), "clients[0].userinfo_signed_response_alg: is no algorithm"],
+    [client({ authorization_signed_response_alg: "PS256" })],
+    [client({ authorization_signed_response_alg: "none" }), "clients[0].authorization_signed_response_alg: is no alg"],
+    [
+      client({ authorization_encrypted_response_alg: "ECDH-ES" }),
+      "clients[0].authorization_encrypted_response_alg: finds"
+    ],
     [client({ id_token_encrypted_response_alg: "RSA1_5" }), "clients[0].id_token_encrypted_response_alg: is no"],
     [client({ id_token_encrypted_response_alg: "ECDH-ES" }), "clients[0].id_token_encrypted_response_alg: finds no"],
     [
@@ -215,9 +235,49 @@ describe("what the server cannot do yet, or what is risky, is accepted with a wa
       }),
       "clients[0].introspection_encrypted_response_enc: is no"
     ],
+    [client({ request_object_signing_alg: "none" }), "clients[0].request_object_signing_alg: is no algorithm"],
+    [client({ request_object_signing_alg: "ES256" }), "clients[0].request_object_signing_alg: finds no key"],
+    [client({ request_object_signing_alg: "HS256" }), "clients[0].request_object_signing_alg: finds no key"],
+    [
+      client({
+        jwks: { keys: [{ kty: "EC", crv: "P-256", x: "x", y: "y" }] },
+        request_object_signing_alg: "ES256",
+        request_object_encryption_alg: "ECDH-ES",
+        request_object_encryption_enc: "A256GCM"
+      })
+    ],
+    [
+      client({
+        jwks_uri: "https://a.example/jwks",
+        request_object_signing_alg: "PS256",
+        request_object_encryption_alg: "RSA1_5",
+        request_object_encryption_enc: "A192GCM"
+      }),
+      "clients[0].request_object_encryption_alg: is no algorithm that this server decrypts by",
+      "clients[0].request_object_encryption_enc: is no algorithm that this server decrypts by"
+    ],
     [client({ client_secret: "short" }), "clients[0].client_secret: is shorter than 32 characters"],
     [client({ dangerously_allow_no_pkce: true }), "clients[0].dangerously_allow_no_pkce: makes"],
-    [client({ dpop_bound_access_tokens: true }), "clients[0].dpop_bound_access_tokens: is stored, but"],
+    [client({ frontchannel_logout_uri: "https://a.example" }), "clients[0].frontchannel_logout_uri: is stored, but"],
+    [
+      client({
+        security_profile: "fapi_2_0_message_signing",
+        message_signing: ["requests"],
+        dpop: "opportunistic",
+        dpop_bound_access_tokens: true,
+        tls_client_certificate_bound_access_tokens: true,
+        require_pushed_authorization_requests: true,
+        require_signed_request_object: true
+      })
+    ],
+    [
+      client({ dangerously_exempt_from: ["fapi2-sp-pushed"] }),
+      "clients[0].dangerously_exempt_from[0]: lets this client out of a rule: FAPI 2.0 Security Profile §5.3.2.2 no. 2, 3, 4 (fapi2-sp-pushed):"
+    ],
+    [
+      { policy: { securityProfile: "fapi_2_0_security", refreshTokenRotation: "always" } },
+      "policy.refreshTokenRotation: is left out"
+    ],
     [client({ registration_access_token: "x" }), "clients[0].registration_access_token: is an answer"],
     [client({ refresh_token_rotation: "never", refresh_token_idle_lifetime: 3600 })],
     [client({ favourite_colour: "blue" }), "clients[0].favourite_colour: is in no registry"]

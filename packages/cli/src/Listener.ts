@@ -69,28 +69,39 @@ export const readTls = Effect.fnUntraced(function* ({
     return Option.isNone(clientCa) ? undefined : yield* failed("--tls-client-ca needs --tls-cert and --tls-key.")
   }
   if (Option.isNone(cert) || Option.isNone(key)) return yield* failed("--tls-cert and --tls-key go together.")
-  const read = (file: string) =>
-    Effect.try({
-      try: () => fs.readFileSync(file, "utf8"),
-      catch: () => failed(`The file ${file} cannot be read.`)
-    })
   const pair = { cert: yield* read(cert.value), key: yield* read(key.value) }
   yield* Effect.try({
     try: () => tls.createSecureContext(pair),
     catch: () => failed(`${cert.value} and ${key.value} are not a certificate and its private key in PEM.`)
   })
-  if (Option.isNone(clientCa)) return { ...pair, clientCa: undefined }
-  const ca = yield* read(clientCa.value)
-  yield* Effect.try({
-    try: () => new X509Certificate(ca),
-    catch: () => failed(`${clientCa.value} is no certificate in PEM.`)
-  })
-  return { ...pair, clientCa: ca }
+  return { ...pair, clientCa: yield* readClientCa(clientCa) }
 })
 
-/** Makes this process's own requests trust the certificate: the demo asks its issuer over https like any other client. */
-export const trust = ({ cert }: Tls) =>
-  Effect.sync(() => tls.setDefaultCACertificates([...tls.getCACertificates("default"), cert]))
+/** The file of `--tls-client-ca`. */
+export const readClientCa = Effect.fnUntraced(function* (
+  file: Option.Option<string>
+): Effect.fn.Return<string | undefined, CommandFailed> {
+  if (Option.isNone(file)) return undefined
+  const ca = yield* read(file.value)
+  yield* Effect.try({
+    try: () => new X509Certificate(ca),
+    catch: () => failed(`${file.value} is no certificate in PEM.`)
+  })
+  return ca
+})
+
+const read = (file: string) =>
+  Effect.try({
+    try: () => fs.readFileSync(file, "utf8"),
+    catch: () => failed(`The file ${file} cannot be read.`)
+  })
+
+/**
+ * Makes this process's own requests trust a certificate, beside those of NODE_EXTRA_CA_CERTS: the demo asks its issuer
+ * over https like any other client.
+ */
+export const trust = (certificate: string) =>
+  Effect.sync(() => tls.setDefaultCACertificates([...tls.getCACertificates("default"), certificate]))
 
 /** The port itself, or a free one for 0: the issuer identifier has to name it before anything listens. */
 export const resolvePort = (port: number): Effect.Effect<number> =>

@@ -3,7 +3,7 @@ import { AuthorizationServer, type Egress, type HostResolver, Issuer, type Memor
 import { ProtocolRoutes } from "@lockspire/http"
 import { NodeCrypto, NodeEgress } from "@lockspire/http/node"
 import { Effect, Layer, Option, type Redacted } from "effect"
-import { HttpRouter } from "effect/http"
+import { HttpEffect, HttpRouter, HttpServerResponse } from "effect/http"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
 import * as Listener from "./Listener.ts"
 
@@ -40,6 +40,18 @@ export const egress = (allowHosts: ReadonlyArray<string>) =>
     ),
     NodeEgress.layer({ allowHosts })
   )
+
+/**
+ * RFC 6797 §7.1, FAPI 2.0 Security Profile §5.2.3 no. 1: a browser that was here once comes by https for a year. For
+ * production alone: on a name that a developer shares with other servers it would take those away.
+ */
+export const strictTransport = HttpRouter.middleware(
+  (httpEffect) =>
+    HttpEffect.withPreResponseHandler(httpEffect, (_request, response) =>
+      Effect.succeed(HttpServerResponse.setHeader(response, "strict-transport-security", "max-age=31536000"))
+    ),
+  { global: true }
+)
 
 /**
  * Serves the protocol and `routes` until the scope closes. Everything they need is built before: a request that reaches

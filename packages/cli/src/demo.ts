@@ -1,5 +1,5 @@
 /** What `lockspire dev` brings along: people, a client, and an API, so that there is something to look at. */
-import { Crypto } from "@lockspire/core"
+import { Crypto, Profile } from "@lockspire/core"
 import type { Seed } from "@lockspire/admin"
 import { Base64Url } from "effect/encoding"
 import { Effect, Redacted } from "effect"
@@ -16,6 +16,9 @@ export const apiSecret = Effect.fnUntraced(function* (keyEncryptionKey: Redacted
   const bytes = yield* derive(Redacted.value(keyEncryptionKey), "lockspire dev: client secret of demo-api")
   return Redacted.make(Base64Url.encode(bytes))
 })
+
+/** A demo client is none that a profile allows; so that it works beside clients that are held to one. */
+const exemptions = Profile.everyRule.map(({ id }) => id)
 
 const accounts = [
   { username: "demo", password: "demo" },
@@ -80,7 +83,10 @@ export const seed = (demoUrl: string, secret: Redacted.Redacted): Seed => ({
       redirect_uris: [`${demoUrl}/callback`],
       token_endpoint_auth_method: "none",
       grant_types: ["authorization_code", "refresh_token"],
-      response_types: ["code"]
+      response_types: ["code"],
+      // FAPI 2.0 Security Profile §5.4.1: of an issuer in that profile clients expect no RS256.
+      id_token_signed_response_alg: "ES256",
+      dangerously_exempt_from: exemptions
     },
     {
       client_id: apiClientId,
@@ -88,7 +94,8 @@ export const seed = (demoUrl: string, secret: Redacted.Redacted): Seed => ({
       client_name: "Lockspire demo API, a resource server",
       grant_types: [],
       response_types: [],
-      introspect_all_tokens: true
+      introspect_all_tokens: true,
+      dangerously_exempt_from: exemptions
     }
   ]
 })

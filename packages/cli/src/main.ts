@@ -13,6 +13,9 @@ import { retire } from "./commands/key/retire.ts"
 import { rewrap } from "./commands/key/rewrap.ts"
 import { rotate } from "./commands/key/rotate.ts"
 import { migrate } from "./commands/migrate.ts"
+import { check as checkProfiles } from "./commands/profile/check.ts"
+import { list as listProfiles } from "./commands/profile/list.ts"
+import { set as setProfile } from "./commands/profile/set.ts"
 import { apply } from "./commands/seed/apply.ts"
 import { check } from "./commands/seed/check.ts"
 import { serve } from "./commands/serve.ts"
@@ -27,6 +30,10 @@ const client = Command.make("client").pipe(
   Command.withDescription("What is in force for a client"),
   Command.withSubcommands([lifetimes])
 )
+const profile = Command.make("profile").pipe(
+  Command.withDescription("Sets of rules that the server and its clients are held to: FAPI 2.0, MCP"),
+  Command.withSubcommands([listProfiles, checkProfiles, setProfile])
+)
 const seed = Command.make("seed").pipe(
   Command.withDescription("Accounts, clients, resources and policy from a file"),
   Command.withSubcommands([check, apply])
@@ -34,7 +41,7 @@ const seed = Command.make("seed").pipe(
 
 const lockspire = Command.make("lockspire").pipe(
   Command.withDescription("An OAuth 2.0 and OpenID Connect provider"),
-  Command.withSubcommands([dev, serve, migrate, key, client, seed])
+  Command.withSubcommands([dev, serve, migrate, key, client, profile, seed])
 )
 
 /** Standard output is for what a command answers; everything else goes to standard error. */

@@ -1,23 +1,22 @@
 /** What `lockspire dev` says when it is ready. */
 import * as Demo from "./demo.ts"
+import { bold, dim, underlined, yellow } from "./Terminal.ts"
 
 export interface Facts {
   readonly issuer: string
   readonly demoUrl: string
   readonly storage: string
+  /** The authority of the certificate that `--tls` made. */
+  readonly caFile: string | undefined
+  /** Whether this machine knows an address for the issuer's host name. */
+  readonly isKnown: boolean
   /** The demo's own accounts: none that the developer's seed speaks about. */
   readonly accounts: ReadonlyArray<{ readonly username: string; readonly password: string }>
 }
 
-const isPlain = () => !process.stdout.isTTY || (process.env.NO_COLOR ?? "") !== ""
-
-const styled = (code: number) => (text: string) => (isPlain() ? text : `\u001b[${code}m${text}\u001b[0m`)
-const bold = styled(1)
-const dim = styled(2)
-const underlined = styled(4)
-
-export const welcome = ({ accounts, demoUrl, issuer, storage }: Facts): string => {
+export const welcome = ({ accounts, caFile, demoUrl, isKnown, issuer, storage }: Facts): string => {
   const row = (label: string, value: string) => `  ${dim(label.padEnd(13))}${value}`
+  const { hostname } = new URL(issuer)
   return [
     "",
     `  ${bold("Lockspire")} is running at ${underlined(issuer)}`,
@@ -37,6 +36,13 @@ export const welcome = ({ accounts, demoUrl, issuer, storage }: Facts): string =
     row("Client", `${bold(Demo.clientId)}, public, redirect URI ${demoUrl}/callback`),
     row("Your own", "lockspire dev --seed my.json (seed.example.json shows how)"),
     row("Storage", storage),
+    ...(caFile === undefined ? [] : [row("Trust", caFile), row("", "in NODE_EXTRA_CA_CERTS and in browsers")]),
+    ...(isKnown
+      ? []
+      : [
+          row("Hosts file", `${yellow(`${hostname} does not resolve on this machine`)}; a line for it:`),
+          row("", `127.0.0.1 ${hostname}`)
+        ]),
     "",
     `  ${dim("Ctrl-C stops it.")}`,
     ""

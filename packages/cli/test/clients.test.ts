@@ -25,10 +25,15 @@ interface Answer {
 }
 
 /** One request over TLS, with a certificate of the client's or without. */
-const ask = (url: string, form?: Record<string, string>, certificate?: Certificates.TestCertificate) =>
+const ask = (
+  url: string,
+  form?: Record<string, string>,
+  certificate?: Certificates.TestCertificate,
+  more: Record<string, string> = {}
+) =>
   new Promise<Answer>((resolve, reject) => {
     const shown = certificate && { cert: certificate.pem, key: certificate.privateKeyPem }
-    const headers = form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }
+    const headers = { ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }), ...more }
     request(url, { method: form === undefined ? "GET" : "POST", headers, agent: false, ca: authority.pem, ...shown })
       .on("response", (response) => {
         let text = ""
@@ -78,22 +83,21 @@ describe("lockspire dev", () => {
           client_id: "self",
           token_endpoint_auth_method: "self_signed_tls_client_auth",
           jwks: { keys: [selfSigned.jwk] },
+          tls_client_certificate_bound_access_tokens: true,
           ...machine
         }
       ]
     })
-    await using server = await start([
-      "dev",
-      "--memory",
-      "--seed",
-      seed,
+    const ca = directory.file("ca.pem", authority.pem)
+    const tls = [
       "--tls-cert",
       directory.file("cert.pem", localhost.pem),
       "--tls-key",
       directory.file("key.pem", localhost.privateKeyPem),
       "--tls-client-ca",
-      directory.file("ca.pem", authority.pem)
-    ])
+      ca
+    ]
+    await using server = await start(["dev", "--memory", "--seed", seed, ...tls], { NODE_EXTRA_CA_CERTS: ca })
     const metadata = await ask(`${server.url}/.well-known/openid-configuration`)
     assert.include(metadata.json["token_endpoint_auth_methods_supported"], "tls_client_auth")
     const statuses = [
@@ -103,6 +107,13 @@ describe("lockspire dev", () => {
       (await token(server.url, { client_id: "trusted" })).status
     ]
     assert.deepStrictEqual(statuses, [200, 200, 401, 401])
+
+    // RFC 8705 §3: the demo's API sees the connection's certificate too.
+    const bound = (await token(server.url, { client_id: "self" }, selfSigned)).json["access_token"]
+    const authorization = `Bearer ${String(bound)}`
+    const called = async (certificate?: Certificates.TestCertificate) =>
+      (await ask(`${server.url}/demo/api`, undefined, certificate, { authorization })).status
+    assert.deepStrictEqual([await called(selfSigned), await called(own), await called()], [200, 401, 401])
   })
 
   it("private_key_jwt with keys inline, and with keys that the client publishes on this machine", async () => {

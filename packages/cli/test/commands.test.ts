@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Certificates } from "@lockspire/core/testing"
 import { TestDatabase } from "@lockspire/storage-pg/testing"
 import { Effect, Redacted } from "effect"
 import * as fs from "node:fs"
+import * as https from "node:https"
 import { fileURLToPath } from "node:url"
 import { folder, randomKey, run, start } from "./lockspire.ts"
 
@@ -107,6 +109,38 @@ describe("lockspire serve", () => {
   })
 
   onDatabase(
+    "RFC 6797 §7.1: by its own https it tells browsers to come by nothing else",
+    "template",
+    async (databaseUrl) => {
+      using directory = folder()
+      const made = await Effect.runPromise(
+        Certificates.makeCertificate({ subject: [["2.5.4.3", "localhost"]], names: { dns: "localhost" } })
+      )
+      const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+      const tls = [
+        "--tls-cert",
+        directory.file("cert.pem", made.pem),
+        "--tls-key",
+        directory.file("key.pem", made.privateKeyPem)
+      ]
+      await using server = await start(["serve", "--issuer", "https://localhost:4999", ...tls], env)
+      const port = Number(/on localhost:(\d+)/.exec(server.output.stdout)![1]!)
+      const headers = { host: "localhost:4999" }
+      for (const path of ["/.well-known/openid-configuration", "/nowhere"]) {
+        const policy = await new Promise<string | undefined>((resolve, reject) => {
+          https
+            .get({ host: "localhost", port, path, ca: made.pem, headers, agent: false }, (answer) => {
+              answer.resume()
+              resolve(answer.headers["strict-transport-security"])
+            })
+            .on("error", reject)
+        })
+        assert.strictEqual(policy, "max-age=31536000")
+      }
+    }
+  )
+
+  onDatabase(
     "--host-module brings a Layer of HostResolver, or a sentence says that it does not",
     "template",
     async (databaseUrl) => {
@@ -157,6 +191,24 @@ describe("lockspire key", () => {
     assert.strictEqual(without.code, 1)
     assert.match(without.stderr, /^There is no key-encryption key/)
   })
+
+  onDatabase(
+    "generate makes a key to encrypt to; its rotation warns of nothing, and the one before it is still there",
+    "template",
+    async (databaseUrl) => {
+      const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+      const issuer = ["--issuer", "https://login.example.com"]
+      const made = await run(["key", "generate", "--algorithm", "ECDH-ES", ...issuer], env)
+      assert.match(made.stdout, /^Next {5}ECDH-ES {2}[\w-]{43}\n$/, made.stderr)
+      const first = await run(["key", "rotate", ...issuer], env)
+      assert.match(first.stdout, /^Active {3}ECDH-ES {2}[\w-]{43}\nNext {5}ECDH-ES {2}[\w-]{43}\n$/, first.stderr)
+      const second = await run(["key", "rotate", "--algorithm", "ECDH-ES", ...issuer], env)
+      assert.match(second.stdout, /^Retiring {1}ECDH-ES .*\nActive {3}ECDH-ES .*\nNext {5}ECDH-ES .*\n$/)
+      assert.deepStrictEqual([first.stderr, second.stderr], ["", ""])
+      const unknown = await run(["key", "generate", "--algorithm", "RSA1_5", ...issuer], env)
+      assert.notStrictEqual(unknown.code, 0)
+    }
+  )
 
   onDatabase(
     "retire takes a key that does not sign out of the set, and refuses one that does",

@@ -11,7 +11,7 @@ import { KeyProvider, type KeyProviderPort } from "./key/KeyProvider.ts"
 import { defaultAlgorithms, ensure } from "./key/manage.ts"
 import * as Rotation from "./key/rotation.ts"
 import { SigningKeys } from "./key/SigningKeys.ts"
-import type { SigningAlgorithm } from "./oauth/Metadata.ts"
+import type { EncryptionAlgorithm, SigningAlgorithm } from "./oauth/Metadata.ts"
 import { Nonces } from "./proof/Nonces.ts"
 import { Resources } from "./resource/Resources.ts"
 import * as Prune from "./retention/prune.ts"
@@ -34,6 +34,8 @@ export interface Options {
   readonly prune?: boolean
   /** The algorithms for which a first start makes signing keys; RS256 and ES256 by default. */
   readonly signingAlgorithms?: ReadonlyArray<SigningAlgorithm>
+  /** The algorithms for which a first start makes keys that others encrypt request objects to; none by default. */
+  readonly encryptionAlgorithms?: ReadonlyArray<EncryptionAlgorithm>
   /** A KMS or an HSM that keeps the signing keys; by default they are in storage, sealed. */
   readonly keyProvider?: KeyProviderPort
   /** Whether this process moves signing keys on when their time has come; on by default, and safe on every node. */
@@ -53,9 +55,10 @@ export const layerKeyEncryptionKey = (options: Pick<Options, "keyEncryptionKey" 
  */
 export const layer = (options: Options) => {
   const issuers = Layer.effect(Issuer.Issuers, Effect.forEach(options.issuers, Issuer.make))
+  const algorithms = [...(options.signingAlgorithms ?? defaultAlgorithms), ...(options.encryptionAlgorithms ?? [])]
   const firstKeys = Layer.effectDiscard(
     Effect.flatMap(Issuer.Issuers, (all) =>
-      Effect.forEach(all, (issuer) => ensure(issuer.identifier, options.signingAlgorithms ?? defaultAlgorithms, system))
+      Effect.forEach(all, (issuer) => ensure(issuer.identifier, algorithms, system))
     )
   )
   // The fibre starts when the first keys are there.

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { TestIssuer } from "../src/testing/index.ts"
 import { type Answer, asserted, encrypts, type Endpoint, proofBy, signs, type Works } from "./advertisedKeys.ts"
+import { requestEncrypted, requestSigned } from "./advertisedRequests.ts"
 import { authorize, basic, browser, errorOf, exchange, payloadOf, post, refresh, secret, signIn } from "./flow.ts"
 
 type Running = typeof TestIssuer.TestIssuer.Service
@@ -105,8 +106,12 @@ export const lists: Readonly<Record<string, List>> = {
     candidates: ["token", "id_token", "code id_token", "code token", "id_token token", "none", "made_up"]
   },
   response_modes_supported: {
-    works: async (issuer, response_mode) => (await authorize(issuer, "first", { response_mode })).has("code"),
-    candidates: ["web_message", "jwt", "query.jwt", "made_up"]
+    works: async (issuer, response_mode) => {
+      const response = await authorize(issuer, "first", { response_mode })
+      const jwt = response.get("response")
+      return response_mode.endsWith("jwt") ? jwt !== null && "code" in payloadOf(jwt) : response.has("code")
+    },
+    candidates: ["web_message", "web_message.jwt", "JWT", "made_up"]
   },
   grant_types_supported: {
     works: async (issuer, grantType) => {
@@ -145,9 +150,22 @@ export const lists: Readonly<Record<string, List>> = {
   ...answerLists("id_token"),
   ...answerLists("userinfo"),
   ...answerLists("introspection"),
+  ...answerLists("authorization"),
   ...endpointLists("token", "token"),
   ...endpointLists("revocation", "revoke"),
   ...endpointLists("introspection", "introspect"),
+  request_object_signing_alg_values_supported: {
+    works: requestSigned,
+    candidates: ["none", "ES256K", "RS1", "HS1"]
+  },
+  request_object_encryption_alg_values_supported: {
+    works: requestEncrypted("alg"),
+    candidates: ["RSA-OAEP", "RSA-OAEP-512", "ECDH-ES+A128KW", "dir", "A256KW", "RSA1_5"]
+  },
+  request_object_encryption_enc_values_supported: {
+    works: requestEncrypted("enc"),
+    candidates: ["A192GCM", "A192CBC-HS384", "A256CBC-HS512", "made_up"]
+  },
   dpop_signing_alg_values_supported: {
     works: async (issuer, algorithm) => {
       const answer = await fetch(`${issuer}/token`, {

@@ -3,12 +3,12 @@ import { Effect } from "effect"
 import { decodeProtectedHeader, type JWK, SignJWT } from "jose"
 import { createSecretKey, generateKeyPairSync, randomUUID } from "node:crypto"
 import type { TestIssuer } from "../src/testing/index.ts"
-import { authorize, exchange, secret } from "./flow.ts"
+import { authorizationUrl, authorize, browser, exchange, secret } from "./flow.ts"
 
 type Running = typeof TestIssuer.TestIssuer.Service
 export type Works = (issuer: string, value: string, running: Running) => Promise<boolean>
 export type Endpoint = "token" | "revoke" | "introspect"
-export type Answer = "id_token" | "userinfo" | "introspection"
+export type Answer = "id_token" | "userinfo" | "introspection" | "authorization"
 
 /** Long enough for every MAC (RFC 7518 §3.2). */
 export const longSecret = `${secret}${secret}`
@@ -21,14 +21,14 @@ const pairs = { ES256: curve("P-256"), ES384: curve("P-384"), ES512: curve("P-52
 const pairOf = (algorithm: string) => (Object.hasOwn(pairs, algorithm) ? pairs[algorithm as keyof typeof pairs] : rsa)
 
 /** The public keys that a client registers. */
-const jwksOf = (algorithm: string, use: "sig" | "enc"): { readonly keys: ReadonlyArray<JWK> } => {
+export const jwksOf = (algorithm: string, use: "sig" | "enc"): { readonly keys: ReadonlyArray<JWK> } => {
   const pair = use === "sig" ? pairOf(algorithm) : algorithm.startsWith("ECDH") ? pairs.ES256 : rsa
   return { keys: [{ ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "1", use }] }
 }
 
-/** RFC 7523 §2.2; by an algorithm that nobody can sign with it has a signature of nobody. */
-const assertion = async (issuer: string, clientId: string, algorithm: string): Promise<string> => {
-  const claims = { iss: clientId, sub: clientId, aud: issuer, jti: randomUUID() }
+/** A JWT of a client for the issuer; by an algorithm that nobody can sign with it has a signature of nobody. */
+export const jwtOf = async (issuer: string, clientId: string, algorithm: string, more: object): Promise<string> => {
+  const claims = { iss: clientId, aud: issuer, jti: randomUUID(), ...more }
   const jwt = (alg: string) => new SignJWT(claims).setIssuedAt().setExpirationTime("1m").setProtectedHeader({ alg })
   const key = algorithm.startsWith("HS") ? createSecretKey(Buffer.from(longSecret)) : pairOf(algorithm).privateKey
   try {
@@ -51,7 +51,7 @@ export const asserted = async (issuer: string, algorithm: string, running: Runni
     })
   )
   return {
-    client_assertion: await assertion(issuer, clientId, algorithm),
+    client_assertion: await jwtOf(issuer, clientId, algorithm, { sub: clientId }),
     client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
   }
 }
@@ -69,7 +69,7 @@ export const proofBy = async (algorithm: string, issuer: string): Promise<string
   }
 }
 
-/** The three answers that can be JWTs, as the client gets them; undefined for one that is none. */
+/** The answers that can be JWTs, as the client gets them; undefined for one that is none. */
 const answersOf = async (issuer: string, clientId: string): Promise<Readonly<Record<Answer, string | undefined>>> => {
   const response = await authorize(issuer, clientId, { scope: "openid" })
   const tokens = await exchange(issuer, clientId, response.get("code"))
@@ -88,7 +88,9 @@ const answersOf = async (issuer: string, clientId: string): Promise<Readonly<Rec
   })
   const jwtOf = async (answer: Response) =>
     /jwt/.test(answer.headers.get("content-type") ?? "") ? await answer.text() : undefined
-  return { id_token, userinfo: await jwtOf(userinfo), introspection: await jwtOf(introspection) }
+  const landed = await browser().visit(authorizationUrl(issuer, clientId, { response_mode: "jwt" }))
+  const authorization = landed.url.searchParams.get("response") ?? undefined
+  return { id_token, userinfo: await jwtOf(userinfo), introspection: await jwtOf(introspection), authorization }
 }
 
 let count = 0

@@ -31,7 +31,7 @@ suite(
       assert.deepStrictEqual(Object.fromEntries(flags), {
         tls_client_certificate_bound_access_tokens: false,
         claims_parameter_supported: true,
-        request_parameter_supported: false,
+        request_parameter_supported: true,
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true
       })
@@ -74,7 +74,7 @@ suite(
       }
     })
 
-    test("RFC 7517 §4: published keys are public, whole and for signatures; they verify what is signed", async (issuer) => {
+    test("RFC 7517 §4: published keys are public, whole and for one use; they verify what is signed", async (issuer) => {
       const { keys } = (await (await fetch(`${issuer}/jwks`)).json()) as {
         readonly keys: ReadonlyArray<Readonly<Record<string, unknown>> & { readonly kid: string }>
       }
@@ -82,7 +82,7 @@ suite(
       for (const key of keys) {
         for (const member of ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]) assert.notProperty(key, member)
         assert.containsAllKeys(key, ["kid", "kty", "alg"])
-        assert.strictEqual(key["use"], "sig")
+        assert.strictEqual(key["use"], /OAEP|ECDH/.test(String(key["alg"])) ? "enc" : "sig")
       }
       assert.strictEqual(new Set(keys.map(({ kid }) => kid)).size, keys.length)
       const { id_token } = await signIn(issuer, "first")
@@ -114,7 +114,7 @@ suite(
       assert.isTrue(response.has("code"))
     })
   },
-  { options }
+  { options: { ...options, encryptionAlgorithms: ["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256"] } }
 )
 
 suite(

@@ -156,7 +156,7 @@ suite(
         string,
         unknown
       >
-      for (const answer of ["id_token", "userinfo", "introspection"]) {
+      for (const answer of ["id_token", "userinfo", "introspection", "authorization"]) {
         const offered = document[`${answer}_signing_alg_values_supported`] as Array<string>
         assert.deepStrictEqual(offered.toSorted(), [...signing].toSorted())
         assert.deepStrictEqual(document[`${answer}_encryption_alg_values_supported`], [...encryption])

@@ -2,12 +2,12 @@
 import { assert, layer } from "@effect/vitest"
 import { Certificates } from "@lockspire/core/testing"
 import { Effect } from "effect"
-import { type RequestOptions, request as httpsRequest } from "node:https"
 import * as oauth from "oauth4webapi"
 import * as openid from "openid-client"
 import { ClientCertificates } from "../src/node/index.ts"
 import { TestIssuer } from "../src/testing/index.ts"
 import { storages } from "./storages.ts"
+import { fetchWith as fetchThrough } from "./tls.ts"
 
 const make = (options: Certificates.Options) => Effect.runPromise(Certificates.makeCertificate(options))
 const cn = (name: string): Certificates.Subject => [["2.5.4.3", name]]
@@ -53,35 +53,7 @@ const resources = [
   }
 ]
 
-/** A `fetch` whose connections show this certificate; every host name is this machine. */
-const fetchWith =
-  (certificate?: Certificates.TestCertificate): openid.CustomFetch =>
-  (url, { body, headers, method }) =>
-    new Promise<Response>((resolve, reject) => {
-      const options: RequestOptions = {
-        method,
-        headers,
-        agent: false,
-        ca: server.pem,
-        servername: "localhost",
-        family: 4,
-        lookup: (_name, { all }, callback) =>
-          all ? callback(null, [{ address: "127.0.0.1", family: 4 }]) : callback(null, "127.0.0.1", 4),
-        ...(certificate && { cert: certificate.pem, key: certificate.privateKeyPem })
-      }
-      httpsRequest(url, options, (answer) => {
-        const chunks: Array<Buffer> = []
-        answer.on("data", (chunk: Buffer) => chunks.push(chunk))
-        answer.on("end", () => {
-          const headers = Object.entries(answer.headers).map(
-            ([name, value]) => [name, String(value)] as [string, string]
-          )
-          resolve(new Response(Buffer.concat(chunks), { status: answer.statusCode!, headers }))
-        })
-      })
-        .on("error", reject)
-        .end(body instanceof URLSearchParams ? body.toString() : undefined)
-    })
+const fetchWith = (certificate?: Certificates.TestCertificate) => fetchThrough(server.pem, certificate)
 
 const discover = (issuer: string, clientId: string, certificate?: Certificates.TestCertificate, aliases = false) =>
   openid.discovery(new URL(issuer), clientId, { use_mtls_endpoint_aliases: aliases }, openid.TlsClientAuth(), {

@@ -1,112 +1,17 @@
 /** A host's own API behind both middlewares: beside the issuer on its storage, and far away over HTTP. */
 import { assert, layer } from "@effect/vitest"
-import {
-  AccessTokenReader,
-  Crypto,
-  type CryptoService,
-  CurrentAccessToken,
-  ProtectedResource,
-  Refusals,
-  type SigningKeys,
-  StorageUnavailable,
-  type TokenStore
-} from "@lockspire/core"
-import { Effect, Layer, Redacted, Ref, Schema } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
-import { HttpApi, HttpApiBuilder, HttpApiClient, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { AccessTokenReader, DpopProof, StorageUnavailable } from "@lockspire/core"
+import { Effect, Layer, Redacted, Ref } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient, OpenApi } from "effect/http-api"
 import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Protect, toWebHandler } from "../src/index.ts"
+import { Protect } from "../src/index.ts"
 import { TestIssuer } from "../src/testing/index.ts"
 import { post, secret, signIn } from "./flow.ts"
+import { Api, apiWith, bearer, everywhere, jwt, obtain, opaque, options, remote } from "./protectedApi.ts"
 import { storages } from "./storages.ts"
-
-const opaque = "https://api.example/opaque"
-const jwt = "https://api.example/jwt"
-const client = { secret, firstParty: true } as const
-const options = {
-  clients: [
-    { ...client, clientId: "app" },
-    { ...client, clientId: "api", redirectUris: [], grantTypes: [], responseTypes: [] }
-  ],
-  resources: [
-    { identifier: opaque, scopes: ["read", "write"], accessTokenFormat: "opaque", introspectionClients: ["api"] },
-    { identifier: jwt, scopes: ["read", "write"], accessTokenFormat: "jwt", introspectionClients: ["api"] }
-  ]
-} as const satisfies TestIssuer.TestIssuerOptions
-
-const Seen = Schema.Struct({ subject: Schema.String, clientId: Schema.String, scope: Schema.Array(Schema.String) })
-
-class Notes extends HttpApiGroup.make("notes")
-  .add(
-    HttpApiEndpoint.get("list", "/notes", { success: Seen }).annotate(Protect.Requires, { scope: ["read"] }),
-    HttpApiEndpoint.post("add", "/notes", { success: Seen }).annotate(Protect.Requires, { scope: ["read", "write"] }),
-    HttpApiEndpoint.get("secret", "/secret", { success: Seen }).annotate(Protect.Requires, {
-      acrValues: ["gold", "platinum"],
-      maxAge: 300,
-      scope: ["read"]
-    }),
-    HttpApiEndpoint.get("any", "/any", { success: Seen })
-  )
-  .middleware(Protect.Protected) {}
-class Api extends HttpApi.make("api").add(Notes) {}
-
-const seen = Effect.map(CurrentAccessToken, ({ clientId, scope, subject }) => ({ clientId, scope, subject }))
-
-const NotesLive = HttpApiBuilder.group(Api, "notes", (handlers) =>
-  handlers
-    .handle("list", () => seen)
-    .handle("add", () => seen)
-    .handle("secret", () => seen)
-    .handle("any", () => seen)
-)
-
-const Raw = HttpRouter.add(
-  "GET",
-  "/raw",
-  Effect.map(seen, (body) => HttpServerResponse.jsonUnsafe(body))
-).pipe(Layer.provide(Protect.middleware({ scope: ["read"] }).layer))
-
-const Routes = Layer.mergeAll(
-  HttpApiBuilder.layer(Api).pipe(Layer.provide(NotesLive), Layer.provide(Protect.Protected.layer)),
-  Raw,
-  Protect.metadataRoute
-)
-
-const quiet = Layer.succeed(Refusals, { record: () => Effect.void })
-
-const remote = (issuer: string, more: Partial<Protect.RemoteIssuerOptions> = {}) =>
-  Protect.layerRemote({
-    issuer,
-    introspection: { clientId: "api", clientSecret: Redacted.make(secret) },
-    ...more
-  }).pipe(Layer.provide(FetchHttpClient.layer))
-
-/** The routes, with somebody to read tokens, as a function of requests. */
-const apiWith = <E>(issuer: string, identifier: string, reader: Layer.Layer<AccessTokenReader, E>) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() =>
-        toWebHandler(
-          Routes.pipe(
-            Layer.provide(reader),
-            Layer.provide(ProtectedResource.layer({ issuer, identifier, scopes: ["read", "write"], name: "Notes" })),
-            Layer.provide([Crypto.Crypto.layer, quiet, HttpServer.layerServices])
-          )
-        )
-      ),
-      ({ dispose }) => Effect.promise(dispose)
-    ),
-    ({ handler }) =>
-      (path: string, init?: RequestInit) =>
-        handler(new Request(new URL(path, "https://api.example"), init))
-  )
-
-const bearer = (token: string): RequestInit => ({ headers: { authorization: `Bearer ${token}` } })
-
-const obtain = async (issuer: string, resource: string | undefined, scope = "openid read") =>
-  (await signIn(issuer, "app", { resource, scope, nonce: undefined })).access_token
 
 /** Serves what a test says in place of an issuer; where it listens. */
 const standIn = (answer: RequestListener) =>
@@ -126,28 +31,9 @@ for (const [name, storage] of storages) {
   layer(TestIssuer.layer(storage, options), { timeout: "60 seconds", excludeTestServices: true })(
     `protected routes (${name})`,
     (it) => {
-      /** In the issuer's process and in another one, for both token formats. */
-      const everywhere = Effect.gen(function* () {
-        const { issuer } = yield* TestIssuer.TestIssuer
-        const services = yield* Effect.context<TokenStore | SigningKeys | CryptoService>()
-        const own = AccessTokenReader.layerOwn.pipe(Layer.provide(Layer.succeedContext(services)))
-        const places = { own, remote: remote(issuer) }
-        return yield* Effect.forEach(
-          [opaque, jwt].flatMap((identifier) =>
-            Object.entries(places).map(([place, reader]) => ({ identifier, place, reader }))
-          ),
-          ({ identifier, place, reader }) =>
-            Effect.map(apiWith(issuer, identifier, reader), (api) => ({
-              api,
-              identifier,
-              place: `${place} ${identifier}`
-            }))
-        ).pipe(Effect.map((apis) => ({ apis, issuer })))
-      })
-
       it.effect("RFC 6750 §2.1: a valid token reaches the handler, in an HttpApi and in an HttpRouter", () =>
         Effect.gen(function* () {
-          const { apis, issuer } = yield* everywhere
+          const { apis, issuer } = yield* everywhere()
           yield* Effect.promise(async () => {
             for (const { api, identifier, place } of apis) {
               const token = await obtain(issuer, identifier)
@@ -165,21 +51,23 @@ for (const [name, storage] of storages) {
 
       it.effect("RFC 6750 §3, RFC 9728 §5.1: the challenge says what was wrong, and where to get a token", () =>
         Effect.gen(function* () {
-          const { apis, issuer } = yield* everywhere
+          const { apis, issuer } = yield* everywhere()
           yield* Effect.promise(async () => {
             for (const { api, identifier, place } of apis) {
               const path = new URL(identifier).pathname
               const metadata = `resource_metadata="https://api.example/.well-known/oauth-protected-resource${path}"`
               const realm = `Bearer realm="${identifier}"`
+              const algs = DpopProof.proofAlgorithms.join(" ")
+              const none = `${realm}, ${metadata}, DPoP realm="${identifier}", ${metadata}, algs="${algs}"`
               const other = await obtain(issuer, identifier === jwt ? opaque : jwt)
               const plain = await obtain(issuer, undefined)
               const good = await obtain(issuer, identifier)
               const invalid = `${realm}, error="invalid_token", error_description="The access token is unknown, expired or revoked.", ${metadata}`
               const rows: ReadonlyArray<readonly [string, RequestInit, status: number, challenge: string]> = [
-                ["/raw", {}, 401, `${realm}, ${metadata}`],
-                ["/notes", {}, 401, `${realm}, ${metadata}`],
-                ["/notes", { headers: { authorization: "Basic YTpi" } }, 401, `${realm}, ${metadata}`],
-                [`/notes?access_token=${good}`, {}, 401, `${realm}, ${metadata}`],
+                ["/raw", {}, 401, none],
+                ["/notes", {}, 401, none],
+                ["/notes", { headers: { authorization: "Basic YTpi" } }, 401, none],
+                [`/notes?access_token=${good}`, {}, 401, none],
                 ["/raw", bearer("made-up"), 401, invalid],
                 ["/notes", bearer(`${good}x`), 401, invalid],
                 ["/notes", bearer(other), 401, invalid],
@@ -205,7 +93,7 @@ for (const [name, storage] of storages) {
                 assert.match(answer.headers.get("lockspire-trace") ?? "", /^[\w-]{12}$/)
                 assert.strictEqual(
                   ((await answer.json()) as { error?: string }).error === undefined,
-                  status === 401 && challenge === `${realm}, ${metadata}`
+                  challenge === none
                 )
               }
             }
@@ -218,7 +106,7 @@ for (const [name, storage] of storages) {
         () =>
           Effect.gen(function* () {
             const { person } = yield* TestIssuer.TestIssuer
-            const { apis, issuer } = yield* everywhere
+            const { apis, issuer } = yield* everywhere()
             for (const { api, identifier, place } of apis) {
               const weak = yield* Effect.promise(() => obtain(issuer, identifier))
               const refused = yield* Effect.promise(() => api("/secret", bearer(weak)))
@@ -238,7 +126,7 @@ for (const [name, storage] of storages) {
 
       it.effect("RFC 9728 §3: the resource's document is at its well-known place, for any origin", () =>
         Effect.gen(function* () {
-          const { apis, issuer } = yield* everywhere
+          const { apis, issuer } = yield* everywhere()
           yield* Effect.promise(async () => {
             for (const { api, identifier } of apis) {
               const at = `/.well-known/oauth-protected-resource${new URL(identifier).pathname}`
@@ -250,6 +138,7 @@ for (const [name, storage] of storages) {
                 authorization_servers: [issuer],
                 scopes_supported: ["read", "write"],
                 bearer_methods_supported: ["header"],
+                dpop_signing_alg_values_supported: DpopProof.proofAlgorithms,
                 resource_name: "Notes"
               })
               assert.strictEqual((await api("/.well-known/oauth-protected-resource")).status, 404)
@@ -261,7 +150,7 @@ for (const [name, storage] of storages) {
 
       it.effect("RFC 7009 §2: a revoked token is refused at once by whoever asks the issuer", () =>
         Effect.gen(function* () {
-          const { apis, issuer } = yield* everywhere
+          const { apis, issuer } = yield* everywhere()
           const always = yield* apiWith(
             issuer,
             jwt,
@@ -284,10 +173,12 @@ for (const [name, storage] of storages) {
 
       it.effect("RFC 9728 §2: OpenAPI and typed clients know of the protection", () =>
         Effect.gen(function* () {
-          const { apis, issuer } = yield* everywhere
+          const { apis, issuer } = yield* everywhere()
           const { api, identifier } = apis[0]!
           const spec = OpenApi.fromApi(Api)
           assert.deepStrictEqual(spec.components.securitySchemes["bearer"], { type: "http", scheme: "Bearer" })
+          assert.deepStrictEqual(spec.components.securitySchemes["dpop"], { type: "http", scheme: "DPoP" })
+          assert.deepStrictEqual(spec.paths["/notes"]!.get!.security, [{ bearer: [] }, { dpop: [] }])
           assert.containsAllKeys(spec.paths["/notes"]!.get!.responses, ["200", "400", "401", "403", "503"])
           const typed = HttpApiClient.make(Api, { baseUrl: "https://api.example" }).pipe(
             Effect.provide(FetchHttpClient.layer),
@@ -351,7 +242,11 @@ layer(TestIssuer.layer(storages[0][1], options), { timeout: "60 seconds", exclud
           [new Error("a secret of ours"), 500, "server_error"]
         ] as const
         for (const [defect, status, error] of rows) {
-          const broken = Layer.succeed(AccessTokenReader, { clockSkew: 0, read: () => Effect.die(defect) })
+          const broken = Layer.succeed(AccessTokenReader, {
+            clockSkew: 0,
+            read: () => Effect.die(defect),
+            confirm: () => Effect.die(defect)
+          })
           const api = yield* apiWith(issuer, opaque, broken)
           for (const path of ["/raw", "/any"]) {
             const answer = yield* Effect.promise(() => api(path, bearer("a-token")))

@@ -11,6 +11,7 @@ export interface Route {
 export const routes: ReadonlyArray<Route> = [
   { path: "/authorize", methods: ["GET", "POST"], crossOrigin: false, speaks: "html" },
   { path: "/interaction/an-interaction", methods: ["GET", "POST"], crossOrigin: false, speaks: "html" },
+  { path: "/par", methods: ["POST"], crossOrigin: true, speaks: "json" },
   { path: "/token", methods: ["POST"], crossOrigin: true, speaks: "json" },
   { path: "/revoke", methods: ["POST"], crossOrigin: true, speaks: "json" },
   { path: "/introspect", methods: ["POST"], crossOrigin: false, speaks: "json" },

@@ -7,11 +7,13 @@ import { SqlClient } from "effect/sql"
 import { randomBytes } from "node:crypto"
 import { formOf, TestIssuer } from "../src/testing/index.ts"
 import {
+  authorization,
   authorizationUrl,
   basic,
   browser,
   challenge,
   exchange,
+  post,
   options,
   refresh,
   secret,
@@ -69,6 +71,9 @@ const live = async (issuer: string, secrets: Secrets) => {
 
   const jwt = await signIn(issuer, "first", { scope: "openid read", resource: "https://api.example/" })
   addToken(secrets, "JWT access_token", jwt.access_token)
+
+  const push = await post(`${issuer}/par`, "basic", Object.fromEntries(authorization("basic")))
+  secrets.set("request_uri", ((await push.json()) as { readonly request_uri: string }).request_uri.slice(-43))
 
   const unused = (await browser().visit(authorizationUrl(issuer, "first"))).url.searchParams.get("code")!
   secrets.set("unused code", unused)

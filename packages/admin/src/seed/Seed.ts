@@ -90,6 +90,34 @@ export const SeedClient = Schema.StructWithRest(
     refresh_token_absolute_lifetime: optional(lifetime("How long refresh tokens live, however often they are used")),
     access_token_lifetime: optional(tokenLifetime("How long its access tokens live")),
     id_token_lifetime: optional(tokenLifetime("How long its ID tokens live")),
+    security_profile: optional(
+      Policy.SecurityProfile.annotate({
+        description: "The rules it is held to, beside those of the server; `none` unless given"
+      })
+    ),
+    message_signing: optional(
+      Policy.MessageSigning.annotate({
+        description: "What `fapi_2_0_message_signing` signs for this client; everything unless given"
+      })
+    ),
+    dangerously_exempt_from: optional(
+      texts.annotate({
+        description: "Rules of profiles that it is not held to, by the ids that `lockspire profile list` names"
+      })
+    ),
+    dpop: optional(Policy.DpopUse.annotate({ description: "Whether its tokens have to be bound by DPoP (RFC 9449)" })),
+    dpop_bound_access_tokens: optional(
+      Schema.Boolean.annotate({ description: "RFC 9449 §5.2: its tokens are bound by DPoP" })
+    ),
+    tls_client_certificate_bound_access_tokens: optional(
+      Schema.Boolean.annotate({ description: "RFC 8705 §3.4: its tokens are bound to its certificate" })
+    ),
+    require_pushed_authorization_requests: optional(
+      Schema.Boolean.annotate({ description: "RFC 9126 §6: it pushes its authorization requests" })
+    ),
+    require_signed_request_object: optional(
+      Schema.Boolean.annotate({ description: "RFC 9101 §10.5: it signs its authorization requests" })
+    ),
     disabled: optional(Schema.Boolean.annotate({ description: "As it is stored unless given" }))
   }),
   [Schema.Record(Schema.String, Schema.Json)]
@@ -108,6 +136,9 @@ export const SeedResource = Schema.Struct({
     Metadata.SigningAlgorithm.annotate({ description: "Of JWT access tokens; `RS256` unless given" })
   ),
   accessTokenLifetime: optional(tokenLifetime("How long access tokens for it live")),
+  dpop: optional(
+    Policy.DpopUse.annotate({ description: "Whether its access tokens have to be bound by DPoP (RFC 9449)" })
+  ),
   encryption: optional(
     Schema.Struct({
       alg: Metadata.EncryptionAlgorithm,
@@ -139,7 +170,15 @@ export const namedClientMembers: ReadonlySet<string> = new Set(Object.keys(SeedC
 export const metadataMembers: ReadonlySet<string> = new Set([
   ...RefreshPolicy.refreshMetadata,
   "access_token_lifetime",
-  "id_token_lifetime"
+  "id_token_lifetime",
+  "security_profile",
+  "message_signing",
+  "dangerously_exempt_from",
+  "dpop",
+  "dpop_bound_access_tokens",
+  "tls_client_certificate_bound_access_tokens",
+  "require_pushed_authorization_requests",
+  "require_signed_request_object"
 ])
 
 /** The schema as a JSON Schema document, for editors. `seed.schema.json` is its copy. */

@@ -22,6 +22,7 @@ import {
 import { DateTime, Effect, Equal, Option, type Redacted } from "effect"
 import { clientOf, secretsOf } from "./client.ts"
 import { exchangeRuleChange, type SeedExchangeRule, type SeedTrustedIssuer, trustedIssuerChange } from "./grants.ts"
+import { holdToProfiles, policyAfter } from "./profiles.ts"
 import type { Seed, SeedAccount, SeedClient, SeedResource } from "./Seed.ts"
 import { missingKeys } from "./responseFormats.ts"
 import { pathOf, SeedInvalid, type Warning } from "./SeedInvalid.ts"
@@ -58,12 +59,14 @@ export const applySeed = Effect.fnUntraced(function* (issuer: string, seed: Seed
   const audit = yield* AuditLog.AuditLog
   const transaction = yield* Transaction
   const generatedSecrets: Array<Applied["generatedSecrets"][number]> = []
+  const clients: Array<Client.Client> = []
   const steps: ReadonlyArray<Step> = [
     ...(yield* Effect.forEach(seed.resources ?? [], (resource) => resourceStep(issuer, resource))),
     ...(yield* Effect.forEach(
       seed.clients ?? [],
-      Effect.fnUntraced(function* (client) {
-        const { generated, step } = yield* clientStep(issuer, client)
+      Effect.fnUntraced(function* (client, at) {
+        const { generated, step, wanted } = yield* clientStep(issuer, client)
+        clients[at] = wanted
         if (generated !== undefined) generatedSecrets.push({ clientId: client.client_id, clientSecret: generated })
         return step
       }),
@@ -74,6 +77,7 @@ export const applySeed = Effect.fnUntraced(function* (issuer: string, seed: Seed
     ...(yield* Effect.forEach(seed.trustedIssuers ?? [], (trusted) => trustedIssuerStep(issuer, trusted))),
     ...(seed.policy === undefined ? [] : [yield* policyStep(issuer, seed.policy)])
   ]
+  const refusals = yield* holdToProfiles(issuer, seed, clients)
   const changes = steps.filter((step) => step.actions.length > 0)
   const event = AuditEvents.eventsBy(issuer, yield* DateTime.now, actor)
   yield* Effect.forEach(changes, (step) => step.write).pipe(
@@ -90,7 +94,7 @@ export const applySeed = Effect.fnUntraced(function* (issuer: string, seed: Seed
     created: changes.filter(isCreated).map((step) => step.entry),
     updated: changes.filter((step) => !isCreated(step)).map((step) => step.entry),
     unchanged: steps.filter((step) => step.actions.length === 0).map((step) => step.entry),
-    warnings: [...warningsOf(seed), ...missingKeys(seed, yield* availableAlgorithms(issuer))],
+    warnings: [...warningsOf(seed), ...refusals, ...missingKeys(seed, yield* availableAlgorithms(issuer))],
     generatedSecrets
   } satisfies Applied
 })
@@ -118,6 +122,7 @@ const resourceStep = Effect.fnUntraced(function* (issuer: string, seed: SeedReso
     accessTokenFormat: seed.accessTokenFormat ?? "opaque",
     ...(seed.signingAlgorithm === undefined ? {} : { signingAlgorithm: seed.signingAlgorithm }),
     ...(seed.accessTokenLifetime === undefined ? {} : { accessTokenLifetime: seed.accessTokenLifetime }),
+    ...(seed.dpop === undefined ? {} : { dpop: seed.dpop }),
     ...(seed.encryption === undefined ? {} : { encryption: seed.encryption }),
     introspectionClients: seed.introspectionClients ?? []
   }
@@ -160,7 +165,7 @@ const clientStep = Effect.fnUntraced(function* (issuer: string, seed: SeedClient
   const wanted = clientOf(issuer, seed, secrets, seed.disabled ?? wasDisabled)
   const actions = clientActions(stored, wanted, wasDisabled)
   const entry = { type: "client", id: seed.client_id } as const
-  return { generated, step: { entry, actions, write: clients.put(wanted) } satisfies Step }
+  return { generated, wanted, step: { entry, actions, write: clients.put(wanted) } satisfies Step }
 })
 
 const clientActions = (stored: Option.Option<Client.Client>, wanted: Client.Client, wasDisabled: boolean): Actions => {
@@ -206,7 +211,7 @@ const accountStep = Effect.fnUntraced(function* (
 const policyStep = Effect.fnUntraced(function* (issuer: string, seed: Policy.PolicySettings) {
   const policies = yield* Policy.PolicyStore
   const stored = yield* policies.find(issuer)
-  const wanted = { ...stored, ...seed }
+  const wanted = policyAfter(stored, seed)
   return {
     entry: { type: "policy", id: issuer },
     actions: Equal.equals(stored, wanted) ? [] : ["policy.updated"],

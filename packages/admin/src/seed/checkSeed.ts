@@ -1,5 +1,5 @@
 /** Whether a seed can be applied: every problem at once, each with its path, and what is accepted with a warning. */
-import { Resource, SafeRedirect } from "@lockspire/core"
+import { Profile, Resource, SafeRedirect } from "@lockspire/core"
 import { Effect, Result, Schema, SchemaIssue } from "effect"
 import {
   canonicalResponseType,
@@ -9,6 +9,7 @@ import {
   signingAlgorithms
 } from "./registered.ts"
 import { exchangeRuleProblems, trustedIssuerProblems } from "./grants.ts"
+import { requestObjectProblems } from "./requestObjects.ts"
 import { formatProblems, resourceFormatProblems } from "./responseFormats.ts"
 import { Seed, type SeedAccount, type SeedClient, type SeedResource } from "./Seed.ts"
 import { authenticationProblems } from "./clientAuthentication.ts"
@@ -160,6 +161,7 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
     found.push([["scope"], "holds a value with characters that RFC 6749 §3.3 does not allow"])
   }
   found.push(...authenticationProblems(client, method), ...formatProblems(client), ...subjectProblems(client))
+  found.push(...requestObjectProblems(client))
   for (const member of ["dangerously_allow_no_pkce", "introspect_all_tokens"] as const) {
     if (client[member] === true && method === "none") {
       found.push([[member], "is only for a client that authenticates itself"])
@@ -171,6 +173,21 @@ const clientProblems = (client: SeedClient): ReadonlyArray<Found> => {
   if (client.refresh_token_rotation === "never" && method === "none") {
     found.push([["refresh_token_rotation"], "is only for a client that authenticates itself (RFC 9700 §2.2.2)"])
   }
+  return [...found, ...profileProblems(client)]
+}
+
+const isMessageSigning = (client: SeedClient) => client.security_profile === "fapi_2_0_message_signing"
+
+const profileProblems = (client: SeedClient): ReadonlyArray<Found> => {
+  const found: Array<Found> = []
+  if (client.message_signing !== undefined && !isMessageSigning(client)) {
+    found.push([["message_signing"], 'goes with the security_profile "fapi_2_0_message_signing"'])
+  }
+  if (client.message_signing?.length === 0) found.push([["message_signing"], "is empty: leave it out for everything"])
+  client.dangerously_exempt_from?.forEach((id, at) => {
+    if (Profile.everyRule.some((rule) => rule.id === id)) return
+    found.push([["dangerously_exempt_from", at], "is no rule of a profile: `lockspire profile list` names them"])
+  })
   return found
 }
 

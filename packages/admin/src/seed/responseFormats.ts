@@ -7,12 +7,12 @@ import { pathOf, type Warning } from "./SeedInvalid.ts"
 
 type Found = readonly [path: ReadonlyArray<PropertyKey>, reason: string]
 
-const answers = ["id_token", "userinfo", "introspection"] as const
+const answers = ["id_token", "userinfo", "introspection", "authorization"] as const
 const signed = (answer: string) => `${answer}_signed_response_alg`
 const encryptedAlg = (answer: string) => `${answer}_encrypted_response_alg`
 const encryptedEnc = (answer: string) => `${answer}_encrypted_response_enc`
 
-/** OpenID Connect Registration §2, RFC 9701 §6: the fields that say so. */
+/** OpenID Connect Registration §2, RFC 9701 §6, JARM §3: the fields that say so. */
 export const formatting: ReadonlySet<string> = new Set(
   answers.flatMap((answer) => [signed(answer), encryptedAlg(answer), encryptedEnc(answer)])
 )
@@ -78,23 +78,38 @@ export const resourceFormatProblems = (resource: SeedResource): ReadonlyArray<Fo
   return found
 }
 
-/** The algorithms that the seed asks for beyond the ones there are keys for, each where it stands. */
-export const missingKeys = (seed: Seed, available: ReadonlySet<string>): ReadonlyArray<Warning> => {
-  const missing = (path: ReadonlyArray<PropertyKey>, algorithm: unknown): ReadonlyArray<Warning> =>
-    isSigning(algorithm) && !available.has(algorithm)
-      ? [
-          {
-            path: pathOf(path),
-            reason: `needs a signing key that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
-          }
-        ]
-      : []
+/** Every algorithm for which the seed wants the server to have a key, where it stands. */
+const asked = (seed: Seed) => {
+  const of = (
+    path: ReadonlyArray<PropertyKey>,
+    algorithm: unknown,
+    isKnown: (algorithm: unknown) => algorithm is Metadata.KeyAlgorithm,
+    key: string
+  ) => (isKnown(algorithm) ? [{ path, algorithm, key }] : [])
+  const encrypting = "request_object_encryption_alg"
   return [
-    ...(seed.clients ?? []).flatMap((client, at) =>
-      answers.flatMap((answer) => missing(["clients", at, signed(answer)], stated(client, signed(answer))))
-    ),
+    ...(seed.clients ?? []).flatMap((client, at) => [
+      ...answers.flatMap((answer) =>
+        of(["clients", at, signed(answer)], stated(client, signed(answer)), isSigning, "a signing key")
+      ),
+      ...of(["clients", at, encrypting], stated(client, encrypting), isEncryption, "an encryption key")
+    ]),
     ...(seed.resources ?? []).flatMap(({ signingAlgorithm }, at) =>
-      missing(["resources", at, "signingAlgorithm"], signingAlgorithm)
+      of(["resources", at, "signingAlgorithm"], signingAlgorithm, isSigning, "a signing key")
     )
   ]
 }
+
+/** The algorithms for which a server with this seed needs a key. */
+export const neededAlgorithms = (seed: Seed): ReadonlyArray<Metadata.KeyAlgorithm> => [
+  ...new Set(asked(seed).map(({ algorithm }) => algorithm))
+]
+
+/** The algorithms that the seed asks for beyond the ones there are keys for, each where it stands. */
+export const missingKeys = (seed: Seed, available: ReadonlySet<string>): ReadonlyArray<Warning> =>
+  asked(seed)
+    .filter(({ algorithm }) => !available.has(algorithm))
+    .map(({ algorithm, key, path }) => ({
+      path: pathOf(path),
+      reason: `needs ${key} that this issuer does not have: lockspire key generate --algorithm ${algorithm}`
+    }))

@@ -1,5 +1,5 @@
 /** What a seed asks for that is accepted although the server cannot do it yet, or although it is risky. */
-import { Metadata, SecretHash, supportedGrantTypes } from "@lockspire/core"
+import { Metadata, Profile, ProfileRule, SecretHash, supportedGrantTypes } from "@lockspire/core"
 import {
   answered,
   authenticating,
@@ -10,6 +10,8 @@ import {
   informative,
   secretMethods
 } from "./registered.ts"
+import { hasRotationToDrop } from "../profile/settings.ts"
+import { requestObjectFields, requestObjectWarnings } from "./requestObjects.ts"
 import { formatting, formatWarnings } from "./responseFormats.ts"
 import { statedSecrets } from "./clientAuthentication.ts"
 import { namedClientMembers, type Seed, type SeedClient } from "./Seed.ts"
@@ -23,6 +25,14 @@ export const warningsOf = (seed: Seed): ReadonlyArray<Warning> => [
       ? [{ path: pathOf(["accounts", at, "claims", "sub"]), reason: "is ignored: the subject is stated" }]
       : []
   ),
+  ...(seed.policy !== undefined && hasRotationToDrop(seed.policy)
+    ? [
+        {
+          path: pathOf(["policy", "refreshTokenRotation"]),
+          reason: "is left out: the profile fixes that no refresh token is rotated"
+        }
+      ]
+    : []),
   ...(seed.clients ?? []).flatMap((client, at) =>
     clientWarnings(client).map(([path, reason]) => ({ path: pathOf(["clients", at, ...path]), reason }))
   )
@@ -35,6 +45,7 @@ const clientWarnings = (client: SeedClient): ReadonlyArray<Found> => [
   ...secrets(client),
   ...risks(client),
   ...formatWarnings(client),
+  ...requestObjectWarnings(client),
   ...Object.keys(client)
     .filter((name) => !namedClientMembers.has(name))
     .flatMap((name): ReadonlyArray<Found> => {
@@ -97,6 +108,12 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
       "lets an assertion that this client made for another server's endpoint be used here, if it took that for ours"
     ])
   }
+  client.dangerously_exempt_from?.forEach((id, at) => {
+    const rule = Profile.everyRule.find((one) => one.id === id)
+    if (rule !== undefined) {
+      found.push([["dangerously_exempt_from", at], `lets this client out of a rule: ${ProfileRule.titleOf(rule)}`])
+    }
+  })
   const redirects = (client.grant_types ?? []).some((value) => value === "authorization_code" || value === "implicit")
   if (redirects && (client.redirect_uris ?? []).length === 0) {
     found.push([["redirect_uris"], "is empty: nobody can sign in through this client"])
@@ -111,7 +128,8 @@ const risks = (client: SeedClient): ReadonlyArray<Found> => {
 const memberWarning = (name: string): string | undefined => {
   const [field, language] = name.split("#", 2) as [string, string?]
   if (language !== undefined && humanReadable.has(field)) return undefined
-  if ([informative, authenticating, authorizing, formatting].some((fields) => fields.has(name))) return undefined
+  if ([informative, authenticating, authorizing, formatting, requestObjectFields].some((fields) => fields.has(name)))
+    return undefined
   if (answered.has(name)) return "is an answer of the registration endpoint, and ignored"
   if (inert.has(name)) return "is stored, but this server does not act on it yet"
   return "is in no registry of client metadata; it is stored, and nothing acts on it"

@@ -78,8 +78,9 @@ const run = Effect.fnUntraced(function* (input: Config) {
   const egress = yield* Server.egress(input.egressAllow)
   const services = yield* Layer.build(Server.services(Database.storage(database), issuers, key, previous, egress))
   yield* Effect.forEach(issuers, KeyEncryptionKeys.mustOpen).pipe(Effect.provideContext(services))
+  const routes = tls === undefined ? host.routes : Layer.merge(host.routes, Server.strictTransport)
   yield* Layer.build(
-    Server.serve(host.routes, host.resolver, { host: input.host, port, tls }, certificates).pipe(
+    Server.serve(routes, host.resolver, { host: input.host, port, tls }, certificates).pipe(
       Layer.provide(Layer.succeedContext(services))
     )
   )

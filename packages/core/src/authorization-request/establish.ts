@@ -1,14 +1,16 @@
 /** Whose request it is, and where its response goes: RFC 6749 §4.1.1, §4.1.2.1. */
-import { Data, Effect, Option, Schema } from "effect"
+import { Data, Effect, Option } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import type { Client } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
-import { ResponseMode } from "../oauth/Metadata.ts"
+import type { ResponseMode } from "../oauth/Metadata.ts"
 import { type AuthorizationError, InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
 import { every, optional, type Parameters, required } from "../oauth/Parameters.ts"
 import { isHttpsOrNative } from "../profile/fapi2.ts"
+import { rulesFor } from "../profile/inForce.ts"
 import { demanding, hold, type Rules } from "../profile/Rule.ts"
+import { responseModeFor } from "./responseMode.ts"
 import { matchRedirectUri, type SafeRedirect } from "./SafeRedirect.ts"
 
 /** Shown to the person on a page of ours: nothing about the request can be trusted yet. */
@@ -29,6 +31,8 @@ export interface ResponseTarget {
 export class RedirectRefusal extends Data.TaggedError("RedirectRefusal")<{
   readonly error: AuthorizationError
   readonly target: ResponseTarget
+  /** Whose metadata says how the response is secured. */
+  readonly client: Client
 }> {}
 
 /** The client: until it and its redirect URI are known to belong together every error is a page (RFC 6749 §4.1.2.1). */
@@ -71,23 +75,26 @@ export const establishRedirect = Effect.fnUntraced(function* (client: Client, pa
   return { redirectUri: redirectUri!, redirectUriSent: sent !== undefined }
 })
 
-const isResponseMode = Schema.is(ResponseMode)
-
 /** How the response gets there, as far as the request says so in a way that can be followed. */
-export const targetAt = (client: Client, redirectUri: SafeRedirect, parameters: Parameters): ResponseTarget => {
+export const targetAt = Effect.fnUntraced(function* (
+  client: Client,
+  redirectUri: SafeRedirect,
+  parameters: Parameters,
+  rules: Rules
+) {
   const states = every(parameters, "state")
-  const modes = every(parameters, "response_mode")
-  return {
-    clientId: client.clientId,
-    redirectUri,
-    responseMode: modes.length === 1 && isResponseMode(modes[0]) ? modes[0] : "query",
-    state: states.length === 1 ? states[0] : undefined
-  }
-}
+  const responseMode = yield* Effect.mapError(
+    responseModeFor(client, every(parameters, "response_mode"), rules),
+    (error) => new PageRefusal({ error, clientId: client.clientId })
+  )
+  const state = states.length === 1 ? states[0] : undefined
+  return { clientId: client.clientId, redirectUri, responseMode, state } satisfies ResponseTarget
+})
 
 /** Where an error goes before anything of the request is known to be good: to a registered URI, if it names one. */
-export const targetOf = (client: Client, parameters: Parameters): ResponseTarget | undefined => {
+export const targetOf = Effect.fnUntraced(function* (client: Client, parameters: Parameters) {
   const [uri, ...more] = every(parameters, "redirect_uri")
   const redirectUri = uri === undefined || more.length > 0 ? undefined : matchRedirectUri(client, uri)
-  return redirectUri === undefined ? undefined : targetAt(client, redirectUri, parameters)
-}
+  if (redirectUri === undefined) return undefined
+  return yield* targetAt(client, redirectUri, parameters, yield* rulesFor(client))
+})

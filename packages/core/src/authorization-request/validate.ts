@@ -6,9 +6,11 @@ import { Effect, Option, Schema } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import { type Client, isConfidential } from "../client/Client.ts"
 import { acceptedValues, type ClaimsRequest, parseRequest, requested } from "../oauth/Claims.ts"
-import { Display, Prompt, ResponseMode, supportedResponseTypes } from "../oauth/Metadata.ts"
+import { Display, Prompt, supportedResponseTypes } from "../oauth/Metadata.ts"
 import {
+  type AuthorizationError,
   InvalidRequest,
+  InvalidRequestObject,
   InvalidScope,
   RegistrationNotSupported,
   RequestUriNotSupported,
@@ -27,37 +29,13 @@ import { verifyIdToken } from "../token/verify.ts"
 import { digestOf, requestedDetails } from "./details.ts"
 import { establishClient, establishRedirect, PageRefusal, RedirectRefusal, targetAt, targetOf } from "./establish.ts"
 import { readRequestObject } from "./requestObject.ts"
+import { singleParameters } from "./parameterNames.ts"
+import { checkResponseMode } from "./responseMode.ts"
 import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
-
-/** OpenID Connect Core §3.1.2.1 and the extensions we know: each may be sent once (RFC 6749 §3.1). */
-const singleParameters = [
-  "response_type",
-  "scope",
-  "state",
-  "nonce",
-  "response_mode",
-  "code_challenge",
-  "code_challenge_method",
-  "prompt",
-  "max_age",
-  "login_hint",
-  "id_token_hint",
-  "ui_locales",
-  "claims_locales",
-  "acr_values",
-  "display",
-  "claims",
-  "request",
-  "request_uri",
-  "registration",
-  "authorization_details",
-  "dpop_jkt"
-]
 
 const words = (text: string | undefined): ReadonlyArray<string> => (text ?? "").split(" ").filter((word) => word !== "")
 const isPrompt = Schema.is(Prompt)
 const isDisplay = Schema.is(Display)
-const isResponseMode = Schema.is(ResponseMode)
 const malformed = (parameter: string) => new InvalidRequest({ reason: "ParameterMalformed", parameter })
 
 /** RFC 7636 §4.3, §4.4.1: S256, and always, unless the operator exempted this confidential client. */
@@ -139,15 +117,18 @@ const boundKey = Effect.fnUntraced(function* (parameters: Parameters, arrival: A
   return named ?? proved
 })
 
+/** Where an error goes before anything of the request is known to be good: to a registered URI, if it names one. */
+const tellAt = Effect.fnUntraced(function* (client: Client, sent: Parameters, error: AuthorizationError) {
+  const target = yield* targetOf(client, sent)
+  return yield* target === undefined
+    ? new PageRefusal({ error, clientId: client.clientId })
+    : new RedirectRefusal({ error, target, client })
+})
+
 /** A request that came by the browser, or the refusal to show or to send. */
 export const validate = Effect.fnUntraced(function* (sent: Parameters) {
   const client = yield* establishClient(sent)
-  const said = yield* Effect.mapError(saidBy(client, sent), (error) => {
-    const target = targetOf(client, sent)
-    return target === undefined
-      ? new PageRefusal({ error, clientId: client.clientId })
-      : new RedirectRefusal({ error, target })
-  })
+  const said = yield* Effect.catch(saidBy(client, sent), (error) => tellAt(client, sent, error))
   return { client, request: yield* judge(client, said, { _tag: "Direct" }) }
 })
 
@@ -155,7 +136,11 @@ export const validate = Effect.fnUntraced(function* (sent: Parameters) {
 export const validatePushed = (client: Client, sent: Parameters, sender: Sender) =>
   saidBy(client, sent).pipe(
     Effect.flatMap((said) => judge(client, said, { _tag: "Pushed", sender })),
-    Effect.mapError((error) => ("_tag" in error && "error" in error ? error.error : error))
+    Effect.mapError((failure) => ("error" in failure ? failure.error : failure)),
+    // RFC 9101 §7 has the code for whoever speaks of request objects; `request_not_supported` is for browsers.
+    Effect.catchTag("RequestNotSupported", () =>
+      Effect.fail(new InvalidRequestObject({ reason: "ObjectAlgorithmNotAllowed", received: "none" }))
+    )
   )
 
 /**
@@ -172,7 +157,7 @@ const judge = Effect.fnUntraced(function* (
     establishRedirect(client, parameters, rules),
     (error) => new PageRefusal({ error, clientId: client.clientId })
   )
-  const target = targetAt(client, redirectUri, parameters)
+  const target = yield* targetAt(client, redirectUri, parameters, rules)
   return yield* Effect.gen(function* () {
     for (const name of singleParameters) {
       const count = parameters.get(name)?.length ?? 0
@@ -221,13 +206,7 @@ const judge = Effect.fnUntraced(function* (
       client.grantTypes.includes("authorization_code"),
       () => new UnauthorizedClient({ reason: "GrantTypeNotRegistered", received: "authorization_code" })
     )
-    const responseMode = every(parameters, "response_mode")[0]
-    yield* check(
-      "Multiple Response Types §2.1: response_mode is supported",
-      responseMode === undefined || isResponseMode(responseMode),
-      () =>
-        new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: responseMode ?? "" })
-    )
+    yield* checkResponseMode(client, every(parameters, "response_mode")[0], rules)
 
     const resources = yield* currentResources
     const scopeText = yield* optional(parameters, "scope")
@@ -334,5 +313,5 @@ const judge = Effect.fnUntraced(function* (
       requestObject: object
     }
     return request
-  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target })))
+  }).pipe(Effect.mapError((error) => new RedirectRefusal({ error, target, client })))
 })

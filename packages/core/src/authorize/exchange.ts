@@ -128,7 +128,7 @@ export const exchange = Effect.fnUntraced(function* (
     authorizationDetails,
     nonce: code.nonce,
     confirmation,
-    refreshConfirmation: refreshBindingOf(client, sender.rules, confirmation),
+    refreshConfirmation: yield* refreshBindingOf(client, sender.rules, confirmation, grant.resources),
     refreshScope: grant.scope
   })
   const redeemed = following(event("authorization_code.redeemed", "grant", code.grantId), prepared)

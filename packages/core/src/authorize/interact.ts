@@ -32,7 +32,7 @@ import type { Interaction, Unfinished } from "./Interaction.ts"
 import { InteractionStore } from "./InteractionStore.ts"
 import { prepareCode } from "./issueCode.ts"
 import { askedOf, nextStep } from "./nextStep.ts"
-import { type AuthorizationResponse, success } from "./respond.ts"
+import { type AuthorizationResponse, secured, success } from "./respond.ts"
 import { isUnused, mustBeFirst, useUp } from "./useUp.ts"
 
 /** A browser at one of our pages. */
@@ -112,15 +112,16 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const step = mayAnswerAtOnce ? nextStep({ ...facts, since: undefined, prompted: [] }) : undefined
 
   const unused = yield* isUnused(issuer, request)
-  yield* mustBeFirst(unused ? undefined : "request object", request)
+  yield* mustBeFirst(unused ? undefined : "request object", request, client)
   if (step?._tag === "Refuse") {
-    yield* mustBeFirst(yield* useUp(issuer, request, facts.now, Effect.void), request)
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    yield* mustBeFirst(yield* useUp(issuer, request, facts.now, Effect.void), request, client)
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
   if (step?._tag === "Issue") {
     const { code, store } = yield* prepareCode(client, request, step.authentication, askedOf(request))
-    yield* mustBeFirst(yield* useUp(issuer, request, facts.now, store), request)
-    return { _tag: "Respond", response: success(issuer, request, code) } satisfies Outcome
+    const response = yield* secured(success(issuer, request, code), client)
+    yield* mustBeFirst(yield* useUp(issuer, request, facts.now, store), request, client)
+    return { _tag: "Respond", response } satisfies Outcome
   }
 
   const handle = yield* randomToken
@@ -253,14 +254,15 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
     return { _tag: "ShowConsent", view, binding } satisfies Outcome
   }
   if (step._tag === "Refuse") {
-    yield* finishWith(interaction, undefined, Effect.void, "interaction.refused")
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    yield* finishWith(client, interaction, undefined, Effect.void, "interaction.refused")
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
   return yield* issueTo(client, interaction, undefined, step.authentication, askedOf(request), Effect.void)
 })
 
 /** Finishes the interaction and runs `store` in one transaction; whoever comes second is told so. */
 const finishWith = <E, R>(
+  client: Client,
   interaction: Unfinished,
   decidedBy: string | undefined,
   store: Effect.Effect<void, E, R>,
@@ -285,7 +287,7 @@ const finishWith = <E, R>(
     yield* check("the interaction is finished once", ended !== undefined, () =>
       page("InteractionFinished", request.clientId)
     )
-    yield* mustBeFirst(ended!.used, request)
+    yield* mustBeFirst(ended!.used, request, client)
   })
 
 /** Ends the interaction with a code. */
@@ -299,11 +301,10 @@ const issueTo = <E, R>(
 ) =>
   Effect.gen(function* () {
     const { code, store } = yield* prepareCode(client, interaction.request, authentication, granted)
-    yield* finishWith(interaction, decidedBy, Effect.andThen(alsoStore, store), "interaction.completed")
-    return {
-      _tag: "Respond",
-      response: success(interaction.issuer, interaction.request, code)
-    } satisfies Outcome
+    // A code that nobody can be told of is not made.
+    const response = yield* secured(success(interaction.issuer, interaction.request, code), client)
+    yield* finishWith(client, interaction, decidedBy, Effect.andThen(alsoStore, store), "interaction.completed")
+    return { _tag: "Respond", response } satisfies Outcome
   })
 
 /** The answer to the consent page: form fields `csrf`, `decision`, `scope` (one per ticked box) and `remember`. */
@@ -330,8 +331,8 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
     return { _tag: "Continue", location: yield* interactionUrl(handle), binding } satisfies Outcome
   }
   if (step._tag === "Refuse") {
-    yield* finishWith(interaction, decider, Effect.void, "interaction.refused")
-    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request }))
+    yield* finishWith(client, interaction, decider, Effect.void, "interaction.refused")
+    return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
 
   const asked = askedOf(request)
@@ -340,11 +341,11 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
   const scope = asked.scope.filter((value) => value === "openid" || ticked.includes(value))
   const isDenied = decision === "deny" || (asked.scope.length > 0 && scope.length === 0)
   if (isDenied) {
-    yield* finishWith(interaction, decider, Effect.void, "interaction.denied")
+    yield* finishWith(client, interaction, decider, Effect.void, "interaction.denied")
     const denied = new AccessDenied({ reason: "PersonDenied" })
     return yield* refuse(
       "RFC 6749 §4.1.2.1: the person approves",
-      new RedirectRefusal({ error: denied, target: request })
+      new RedirectRefusal({ error: denied, target: request, client })
     )
   }
   const granted: Asked = { ...asked, scope }

@@ -1,10 +1,13 @@
 /** What of an authorization request counts once: used up by the authorization that completes first. */
-import { type DateTime, Effect } from "effect"
+import { DateTime, Effect } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check } from "../audit/Refusal.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
 import { RedirectRefusal } from "../authorization-request/establish.ts"
+import type { Client } from "../client/Client.ts"
+import type { CurrentIssuer } from "../issuer/Issuer.ts"
+import { currentPolicy, type Policies } from "../issuer/Policy.ts"
 import { InvalidRequestObject, InvalidRequestUri } from "../oauth/OAuthError.ts"
 import { PushedRequestStore } from "../par/PushedRequestStore.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
@@ -21,7 +24,7 @@ const uses = Effect.fnUntraced(function* (
   issuer: string,
   request: AuthorizationRequest,
   at: DateTime.Utc
-): Effect.fn.Return<UsedBefore, never, PushedRequestStore | ReplayStore | AuditLog> {
+): Effect.fn.Return<UsedBefore, never, PushedRequestStore | ReplayStore | AuditLog | Policies | CurrentIssuer> {
   const { clientId, pushedAs, requestObject } = request
   if (pushedAs !== undefined) {
     const pushes = yield* PushedRequestStore
@@ -32,7 +35,10 @@ const uses = Effect.fnUntraced(function* (
   }
   if (requestObject !== undefined) {
     const replays = yield* ReplayStore
-    const isFirst = yield* replays.first(issuer, purpose, requestObject.jtiHash, requestObject.until)
+    // Whoever began with the same object while it was good may end later than it.
+    const { interactionLifetime } = yield* currentPolicy
+    const until = DateTime.max(requestObject.until, DateTime.add(at, { seconds: interactionLifetime }))
+    const isFirst = yield* replays.first(issuer, purpose, requestObject.jtiHash, until)
     if (!isFirst) return "request object"
   }
   return undefined
@@ -66,11 +72,11 @@ export const isUnused = Effect.fnUntraced(function* (issuer: string, { requestOb
 })
 
 /** The refusal of a request that was used before. */
-export const mustBeFirst = (used: UsedBefore, target: AuthorizationRequest) =>
+export const mustBeFirst = (used: UsedBefore, target: AuthorizationRequest, client: Client) =>
   check("RFC 9126 §7.3, RFC 9101 §10.2: the request was not used before", used === undefined, () => {
     const error =
       used === "request_uri"
         ? new InvalidRequestUri({ reason: "RequestUriUsed" })
         : new InvalidRequestObject({ reason: "ObjectReplayed" })
-    return new RedirectRefusal({ error, target })
+    return new RedirectRefusal({ error, target, client })
   })

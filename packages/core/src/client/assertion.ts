@@ -25,8 +25,13 @@ export interface Assertion {
 /** `client_secret_jwt`: each with the least octets that RFC 7518 §3.2 allows its key. */
 const macLengths: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 }
 
+export const isMacAlgorithm = (algorithm: string): boolean => Object.hasOwn(macLengths, algorithm)
+
 /** Algorithms by which an assertion may be signed, for discovery. */
 export const assertionAlgorithms: ReadonlyArray<string> = [...Object.keys(macLengths), ...asymmetricAlgorithms]
+
+/** A JWT of a client, and what of it decides how its signature is verified. */
+export type SignedJwt = Pick<Assertion, "jwt" | "algorithm" | "kid">
 
 /** Seconds that the client's clock and ours may differ. */
 const skew = 30
@@ -96,7 +101,7 @@ const isMac = (jwt: string, secret: Uint8Array, algorithm: string): Effect.Effec
 const decoy = new Uint8Array(12 + 43 + 16)
 
 /** `client_secret_jwt`: the MAC is that of one of the client's secrets. */
-export const verifyMac = Effect.fnUntraced(function* (client: Client | undefined, { algorithm, jwt }: Assertion) {
+export const verifyMac = Effect.fnUntraced(function* (client: Client | undefined, { algorithm, jwt }: SignedJwt) {
   const now = yield* DateTime.now
   const kept = (client?.secrets ?? []).flatMap((secret) =>
     secret.sealed !== undefined && isLiveSecret(secret, now) ? [{ secret, sealed: secret.sealed }] : []
@@ -122,7 +127,7 @@ export const verifyMac = Effect.fnUntraced(function* (client: Client | undefined
 /** `private_key_jwt`: the signature is by one of the client's keys, the one that `kid` names where it does. */
 export const verifySignature = Effect.fnUntraced(function* (
   client: Client,
-  { algorithm, jwt, kid }: Assertion
+  { algorithm, jwt, kid }: SignedJwt
 ): Effect.fn.Return<Verdict, never, Effect.Services<ReturnType<typeof clientKeys>>> {
   const keys = yield* Effect.option(clientKeys(client, kid))
   if (Option.isNone(keys)) return { _tag: "NotSigned", reason: "AssertionKeysUnavailable" }

@@ -3,6 +3,7 @@
  * never written by hand; a member whose default would be untrue is stated, and no list is empty.
  */
 import { Effect } from "effect"
+import { requestObjectAlgorithms } from "../authorization-request/requestObject.ts"
 import { assertionAlgorithms } from "../client/assertion.ts"
 import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
@@ -14,6 +15,7 @@ import { claimsOfScope } from "../oauth/Claims.ts"
 import {
   ContentEncryption,
   EncryptionAlgorithm,
+  isJwtResponseMode,
   Prompt,
   ResponseMode,
   supportedResponseTypes
@@ -28,10 +30,24 @@ import { supportedGrantTypes } from "../token-endpoint/grants.ts"
 /** The protocol's own claims, beside those of the standard scopes. */
 const protocolClaims = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"]
 
-/** OpenID Connect Discovery §3, RFC 9701 §7: to what answers of this kind can be encrypted. */
+/** OpenID Connect Discovery §3, RFC 9701 §7, JARM §4: to what answers of this kind can be encrypted. */
 const encryptionOf = (answer: Answer) => ({
   [`${answer}_encryption_alg_values_supported`]: EncryptionAlgorithm.literals,
   [`${answer}_encryption_enc_values_supported`]: ContentEncryption.literals
+})
+
+/** OpenID Connect Discovery §3: how request objects may be signed, and to what encrypted where there is a key for it. */
+const requestObjectsOf = (
+  signingAlgorithms: ReadonlyArray<string>,
+  encryptionAlgorithms: ReadonlyArray<EncryptionAlgorithm>
+) => ({
+  request_object_signing_alg_values_supported: signingAlgorithms,
+  ...(encryptionAlgorithms.length === 0
+    ? {}
+    : {
+        request_object_encryption_alg_values_supported: encryptionAlgorithms,
+        request_object_encryption_enc_values_supported: ContentEncryption.literals
+      })
 })
 
 /** draft-ietf-oauth-identity-assertion-authz-grant: what says that a resource's server takes identity assertions. */
@@ -50,6 +66,7 @@ export const metadata = Effect.gen(function* () {
   const methods = (yield* clientAuthenticationMethods).filter(
     (method) => excluding(rules, "clientAuthentication", method) === undefined
   )
+  const isHeld = demanding(rules, "signedResponse") !== undefined
   const detailTypes = [...(yield* AuthorizationDetailsTypes).keys()]
   const trusted = yield* (yield* TrustedIssuerStore).list(issuer.identifier)
   const takesIdentityAssertions = trusted.some((one) => one.identityAssertions)
@@ -66,16 +83,19 @@ export const metadata = Effect.gen(function* () {
     ...(demanding(rules, "signedRequest") === undefined ? {} : { require_signed_request_object: true }),
     scopes_supported: knownScopes(resources),
     response_types_supported: supportedResponseTypes,
-    response_modes_supported: ResponseMode.literals,
+    response_modes_supported: ResponseMode.literals.filter((one) => !isHeld || isJwtResponseMode(one)),
     grant_types_supported: supportedGrantTypes,
     ...(takesIdentityAssertions ? { authorization_grant_profiles_supported: [identityAssertionProfile] } : {}),
     subject_types_supported: ["public", "pairwise"],
     id_token_signing_alg_values_supported: algorithms,
     userinfo_signing_alg_values_supported: algorithms,
     introspection_signing_alg_values_supported: algorithms,
+    authorization_signing_alg_values_supported: algorithms,
     ...encryptionOf("id_token"),
     ...encryptionOf("userinfo"),
     ...encryptionOf("introspection"),
+    ...encryptionOf("authorization"),
+    ...requestObjectsOf(allowed(requestObjectAlgorithms), yield* keys.encryptionAlgorithms(issuer.identifier)),
     token_endpoint_auth_methods_supported: methods,
     token_endpoint_auth_signing_alg_values_supported: allowed(assertionAlgorithms),
     revocation_endpoint_auth_methods_supported: methods,
@@ -90,7 +110,7 @@ export const metadata = Effect.gen(function* () {
     claims_supported: [...protocolClaims, ...Object.values(claimsOfScope).flat()],
     ...(detailTypes.length === 0 ? {} : { authorization_details_types_supported: detailTypes }),
     claims_parameter_supported: true,
-    request_parameter_supported: false,
+    request_parameter_supported: true,
     request_uri_parameter_supported: false,
     authorization_response_iss_parameter_supported: true
   }

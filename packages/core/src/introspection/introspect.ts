@@ -11,6 +11,8 @@ import { type Confirmation, tokenTypeOf } from "../oauth/Confirmation.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
 import { type Parameters, required } from "../oauth/Parameters.ts"
 import * as Scope from "../oauth/Scope.ts"
+import { rulesFor } from "../profile/inForce.ts"
+import { demanding } from "../profile/Rule.ts"
 import { currentResources } from "../resource/registry.ts"
 import type { Resource } from "../resource/Resource.ts"
 import { encryptFor, signFor } from "../token/SecuredResponse.ts"
@@ -126,12 +128,29 @@ const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: P
 export const introspect = (parameters: Parameters, credentials: PresentedCredentials) =>
   Effect.map(look(parameters, credentials), ({ answer }) => answer)
 
-/**
- * The answer as a JWT, RFC 9701 §5: for this client alone, and so told apart from every other JWT of ours that nobody
- * can use it as one of those. It has neither `sub` nor `exp`.
- */
-export const introspectAsJwt = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
+/** An answer of the introspection endpoint: RFC 7662 §2.2, or RFC 9701 §5. */
+export type IntrospectionResponse =
+  | { readonly _tag: "Claims"; readonly claims: Introspection }
+  | { readonly _tag: "Jwt"; readonly jwt: string }
+
+/** The answer in the form that was asked for, and as a JWT wherever the client is held to that. */
+export const introspectionResponse = Effect.fnUntraced(function* (
+  parameters: Parameters,
+  credentials: PresentedCredentials,
+  prefersJwt: boolean
+) {
   const { answer, client } = yield* look(parameters, credentials)
+  if (!prefersJwt && demanding(yield* rulesFor(client), "signedIntrospection") === undefined) {
+    return { _tag: "Claims", claims: answer } satisfies IntrospectionResponse
+  }
+  return { _tag: "Jwt", jwt: yield* asJwt(client, answer) } satisfies IntrospectionResponse
+})
+
+/**
+ * RFC 9701 §5: for this client alone, and so told apart from every other JWT of ours that nobody can use it as one of
+ * those. It has neither `sub` nor `exp`.
+ */
+const asJwt = Effect.fnUntraced(function* (client: AuthenticatedClient, answer: Introspection) {
   const jwt = yield* signFor(client, "introspection", "token-introspection+jwt", {
     iss: (yield* CurrentIssuer).identifier,
     aud: client.clientId,

@@ -166,7 +166,11 @@ export class PolicyStore extends Context.Service<
 /** The effective policy, per issuer: the host's options and the stored settings, strictest wins. */
 export class Policies extends Context.Service<
   Policies,
-  { readonly effective: (issuer: string) => Effect.Effect<Policy> }
+  {
+    readonly effective: (issuer: string) => Effect.Effect<Policy>
+    /** What would be in force if an operator stored these settings. */
+    readonly effectiveWith: (stored: PolicySettings) => Policy
+  }
 >()("@lockspire/core/issuer/Policies") {
   /** Settings may be stale for five seconds; nothing that must take effect at once is one. */
   static readonly layer = (options: PolicySettings = {}) =>
@@ -174,11 +178,12 @@ export class Policies extends Context.Service<
       Policies,
       Effect.gen(function* () {
         const store = yield* PolicyStore
-        const cache = yield* Cache.makeWith(
-          (issuer: string) => Effect.map(store.find(issuer), (stored) => effective(options, stored)),
-          { capacity: 1024, timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.seconds(5) : Duration.zero) }
-        )
-        return Policies.of({ effective: (issuer) => Cache.get(cache, issuer) })
+        const effectiveWith = (stored: PolicySettings) => effective(options, stored)
+        const cache = yield* Cache.makeWith((issuer: string) => Effect.map(store.find(issuer), effectiveWith), {
+          capacity: 1024,
+          timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.seconds(5) : Duration.zero)
+        })
+        return Policies.of({ effective: (issuer) => Cache.get(cache, issuer), effectiveWith })
       })
     )
 }

@@ -16,11 +16,17 @@ export interface Decoded {
 /** Characters. The largest that is honest (a certificate chain in `x5c`, a big `claims`) stays well below. */
 export const longest = 16_384
 
-/** Without padding and without stray bits, which lenient decoders drop (RFC 4648 §3.5). */
-const fromBase64Url = (text: string): Uint8Array | undefined => {
+/** Bytes from base64url without padding and without stray bits, which lenient decoders drop (RFC 4648 §3.5). */
+export const fromBase64Url = (text: string): Uint8Array | undefined => {
   if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined
   const bytes = Result.getOrUndefined(Base64Url.decode(text))
   return bytes === undefined || Base64Url.encode(bytes) !== text ? undefined : bytes
+}
+
+/** The header of a compact JWS or JWE, RFC 7515 §7.1, RFC 7516 §7.1, whatever the rest is; undefined when it is none. */
+export const headerOf = (compact: string): JsonObject | undefined => {
+  const bytes = fromBase64Url(compact.split(".", 1)[0]!)
+  return bytes === undefined ? undefined : parseObject(bytes)
 }
 
 /**

@@ -1,7 +1,8 @@
-/** Encryption to a recipient's public key, RFC 7516, compact. Never compressed: `zip` tells lengths, and inflates. */
-import { Effect, type Schema } from "effect"
+/** Encryption to a public key and decryption with a private one, RFC 7516, compact. Never compressed: `zip` tells lengths, and inflates. */
+import { Effect, Schema } from "effect"
 import * as jose from "jose"
-import type { ContentEncryption, EncryptionAlgorithm } from "../oauth/Metadata.ts"
+import { ContentEncryption, EncryptionAlgorithm } from "../oauth/Metadata.ts"
+import { fromBase64Url, headerOf } from "./Compact.ts"
 
 type JsonObject = Readonly<Record<string, Schema.Json>>
 
@@ -53,6 +54,56 @@ export const encrypt = (
       return await new jose.CompactEncrypt(new TextEncoder().encode(text))
         .setProtectedHeader({ alg, enc, ...kid, ...members })
         .encrypt(key)
+    } catch {
+      return undefined
+    }
+  })
+
+/** What the header of a JWE to us says. */
+export interface Encrypted extends Encryption {
+  readonly kid: string | undefined
+}
+
+/** Characters: a request object of the largest size, encrypted, and its header. */
+const longest = 65_536
+
+const isAlgorithm = Schema.is(EncryptionAlgorithm)
+const isContentEncryption = Schema.is(ContentEncryption)
+
+/**
+ * The header of a compact JWE, RFC 7516 §7.1, read strictly; undefined for anything that is not exactly that: too long,
+ * another number of parts, base64url that is not canonical, an algorithm that is none of ours, extensions (`crit`),
+ * compression (`zip`).
+ */
+export const encrypted = (jwe: string): Encrypted | undefined => {
+  if (jwe.length > longest) return undefined
+  const parts = jwe.split(".", 6)
+  const header = headerOf(jwe)
+  if (parts.length !== 5 || header === undefined) return undefined
+  const { alg, enc, kid } = header
+  if (!isAlgorithm(alg) || !isContentEncryption(enc) || (kid !== undefined && typeof kid !== "string")) return undefined
+  if (Object.hasOwn(header, "crit") || Object.hasOwn(header, "zip")) return undefined
+  // RFC 7516 §5.2 no. 10: where the agreed key is the content's own, there is none to carry.
+  const [, key, ...others] = parts
+  const isKey = alg === "ECDH-ES" ? key === "" : fromBase64Url(key!) !== undefined
+  return isKey && others.every((part) => fromBase64Url(part) !== undefined) ? { alg, enc, kid } : undefined
+}
+
+/** The private key that opens what is encrypted to it by the algorithm. */
+export const recipientKey = (privateJwk: jose.JWK, algorithm: EncryptionAlgorithm): Effect.Effect<jose.CryptoKey> =>
+  Effect.promise(async () => (await jose.importJWK(privateJwk, algorithm)) as jose.CryptoKey)
+
+/** The text in a compact JWE; undefined when it is not encrypted to this key, by these algorithms and whole. */
+export const decrypt = (
+  jwe: string,
+  key: jose.CryptoKey,
+  { alg, enc }: Encryption
+): Effect.Effect<string | undefined> =>
+  Effect.promise(async () => {
+    try {
+      const algorithms = { keyManagementAlgorithms: [alg], contentEncryptionAlgorithms: [enc] }
+      const { plaintext } = await jose.compactDecrypt(jwe, key, algorithms)
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(plaintext)
     } catch {
       return undefined
     }

@@ -1,9 +1,9 @@
 /** Signed JWTs: one way to make one, one strict way to read our own. */
-import { Effect, Option, type Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Base64Url } from "effect/encoding"
 import * as jose from "jose"
 import { Crypto, encode } from "../crypto/Crypto.ts"
-import type { SigningAlgorithm } from "../oauth/Metadata.ts"
+import { EncryptionAlgorithm, type KeyAlgorithm, type SigningAlgorithm } from "../oauth/Metadata.ts"
 import { decode } from "./Compact.ts"
 import type { Sign } from "./Signer.ts"
 
@@ -11,8 +11,10 @@ export type Payload = Readonly<Record<string, Schema.Json | undefined>>
 
 type PublicJwk = Readonly<Record<string, Schema.Json>>
 
+const isEncryption = Schema.is(EncryptionAlgorithm)
+
 /** A fresh key pair as JWKs; the public one with `kid` (its RFC 7638 thumbprint), `alg` and `use`. */
-export const generate = (algorithm: SigningAlgorithm) =>
+export const generate = (algorithm: KeyAlgorithm) =>
   Effect.promise(async () => {
     const pair = await jose.generateKeyPair(algorithm, { extractable: true, modulusLength: 2048 })
     const { kty, crv, x, y, n, e } = await jose.exportJWK(pair.publicKey)
@@ -21,7 +23,7 @@ export const generate = (algorithm: SigningAlgorithm) =>
     const kid = await jose.calculateJwkThumbprint(bare)
     return {
       kid,
-      publicJwk: { ...bare, kid, alg: algorithm, use: "sig" },
+      publicJwk: { ...bare, kid, alg: algorithm, use: isEncryption(algorithm) ? "enc" : "sig" },
       privateJwk: await jose.exportJWK(pair.privateKey)
     }
   })

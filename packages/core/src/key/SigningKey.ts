@@ -1,7 +1,7 @@
-/** A key with which the issuer signs, and the states of its life. */
+/** A key with which the issuer signs, or to which others encrypt, and the states of its life. */
 import { Schema } from "effect"
 import type { Lifecycle } from "../oauth/Lifecycle.ts"
-import { SigningAlgorithm } from "../oauth/Metadata.ts"
+import { EncryptionAlgorithm, KeyAlgorithm, SigningAlgorithm } from "../oauth/Metadata.ts"
 
 /** A public JWK, RFC 7517 §4, as it stands in the JWK Set. */
 export const PublicJwk = Schema.Record(Schema.String, Schema.Json)
@@ -10,7 +10,7 @@ export type PublicJwk = typeof PublicJwk.Type
 const material = {
   issuer: Schema.String,
   kid: Schema.String,
-  algorithm: SigningAlgorithm,
+  algorithm: KeyAlgorithm,
   publicJwk: PublicJwk,
   /** The private JWK, sealed under the key-encryption key with issuer and kid as context. */
   sealedPrivateJwk: Schema.Uint8Array,
@@ -19,7 +19,8 @@ const material = {
 
 /**
  * `Next` is published so that clients know it before it signs; `Active` signs; `Retiring` only verifies what it
- * signed; `Retired` is out of the JWK Set. Of one algorithm at most one key is `Active`.
+ * signed; `Retired` is out of the JWK Set. Of one algorithm at most one key is `Active`. A key to which others encrypt
+ * lives the same life: it decrypts until it is `Retired`, and from `Retiring` on it is published no more.
  */
 export const SigningKey = Schema.TaggedUnion({
   Next: material,
@@ -29,6 +30,16 @@ export const SigningKey = Schema.TaggedUnion({
 })
 export type SigningKey = typeof SigningKey.Type
 export type In<Tag extends SigningKey["_tag"]> = Extract<SigningKey, { _tag: Tag }>
+
+/** One of the issuer's keys that signs. */
+export type KeyThatSigns = SigningKey & { readonly algorithm: SigningAlgorithm }
+export const signs = (key: SigningKey): key is KeyThatSigns => isSigning(key.algorithm)
+const isSigning = Schema.is(SigningAlgorithm)
+
+/** One of the issuer's keys to which others encrypt. */
+export type KeyThatDecrypts = SigningKey & { readonly algorithm: EncryptionAlgorithm }
+export const decrypts = (key: SigningKey): key is KeyThatDecrypts => isEncryption(key.algorithm)
+const isEncryption = Schema.is(EncryptionAlgorithm)
 
 export const lifecycle = {
   Next: ["Active", "Retired"],

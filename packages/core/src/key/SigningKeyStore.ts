@@ -1,9 +1,9 @@
 import { Context, type DateTime, Effect, Layer } from "effect"
-import type { SigningAlgorithm } from "../oauth/Metadata.ts"
+import type { KeyAlgorithm } from "../oauth/Metadata.ts"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import type { In, SigningKey } from "./SigningKey.ts"
 
-/** Holds signing keys, per issuer, private parts sealed. */
+/** Holds signing keys, and those to which others encrypt, per issuer, private parts sealed. */
 export class SigningKeyStore extends Context.Service<
   SigningKeyStore,
   {
@@ -17,7 +17,7 @@ export class SigningKeyStore extends Context.Service<
      */
     readonly activateNext: (
       issuer: string,
-      algorithm: SigningAlgorithm,
+      algorithm: KeyAlgorithm,
       at: DateTime.Utc,
       createdBy: DateTime.Utc
     ) => Effect.Effect<boolean>

@@ -1,20 +1,19 @@
-/** What an operator does with signing keys. */
+/** What an operator does with signing keys, and with those to which others encrypt. */
 import { DateTime, Effect } from "effect"
 import type { Actor } from "../audit/AuditLog.ts"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { eventsBy } from "../audit/event.ts"
-import type { SigningAlgorithm } from "../oauth/Metadata.ts"
+import type { KeyAlgorithm, SigningAlgorithm } from "../oauth/Metadata.ts"
 import { Transaction } from "../storage/Transaction.ts"
-import { KeyProvider } from "./KeyProvider.ts"
+import { generateKey, resealed } from "./KeyProvider.ts"
 import type { In } from "./SigningKey.ts"
 import { SigningKeyStore } from "./SigningKeyStore.ts"
 
 /** The algorithms a new issuer gets keys for: RS256 because OpenID Connect Core §15.1 demands it, ES256 because it is fast. */
 export const defaultAlgorithms: ReadonlyArray<SigningAlgorithm> = ["RS256", "ES256"]
 
-const make = Effect.fnUntraced(function* (issuer: string, algorithm: SigningAlgorithm) {
-  const provider = yield* KeyProvider
-  const { kid, publicJwk, sealedPrivateJwk } = yield* provider.generate(issuer, algorithm)
+const make = Effect.fnUntraced(function* (issuer: string, algorithm: KeyAlgorithm) {
+  const { kid, publicJwk, sealedPrivateJwk } = yield* generateKey(issuer, algorithm)
   const createdAt = yield* DateTime.now
   return { _tag: "Next", issuer, kid, algorithm, publicJwk, sealedPrivateJwk, createdAt } satisfies In<"Next">
 })
@@ -27,8 +26,8 @@ const insert = Effect.fnUntraced(function* (key: In<"Next">, actor: Actor) {
   yield* audit.append([event("signing_key.created", "signing_key", key.kid)])
 })
 
-/** Adds a key that is published from now on and signs after the next `rotate`. Its kid. */
-export const generate = Effect.fnUntraced(function* (issuer: string, algorithm: SigningAlgorithm, actor: Actor) {
+/** Adds a key that is published from now on and signs after the next `rotate`; one to encrypt to is of use at once. Its kid. */
+export const generate = Effect.fnUntraced(function* (issuer: string, algorithm: KeyAlgorithm, actor: Actor) {
   const transaction = yield* Transaction
   const key = yield* make(issuer, algorithm)
   yield* transaction.within(insert(key, actor))
@@ -41,7 +40,7 @@ export const generate = Effect.fnUntraced(function* (issuer: string, algorithm: 
  */
 export const activate = Effect.fnUntraced(function* (
   issuer: string,
-  algorithm: SigningAlgorithm,
+  algorithm: KeyAlgorithm,
   actor: Actor,
   createdBy: DateTime.Utc
 ) {
@@ -72,7 +71,7 @@ export const activate = Effect.fnUntraced(function* (
  * Rotates by hand, however young the next key is. Without a next key one is made and used at once: clients that cached
  * the JWK Set fetch it again when they meet its kid.
  */
-export const rotate = Effect.fnUntraced(function* (issuer: string, algorithm: SigningAlgorithm, actor: Actor) {
+export const rotate = Effect.fnUntraced(function* (issuer: string, algorithm: KeyAlgorithm, actor: Actor) {
   const store = yield* SigningKeyStore
   const isNext = (yield* store.list(issuer)).some((key) => key._tag === "Next" && key.algorithm === algorithm)
   if (!isNext) yield* generate(issuer, algorithm, actor)
@@ -98,7 +97,7 @@ export const retire = Effect.fnUntraced(function* (issuer: string, kid: string, 
 /** First start: an active and a next key for every algorithm that has no active one. */
 export const ensure = Effect.fnUntraced(function* (
   issuer: string,
-  algorithms: ReadonlyArray<SigningAlgorithm>,
+  algorithms: ReadonlyArray<KeyAlgorithm>,
   actor: Actor
 ) {
   const store = yield* SigningKeyStore
@@ -115,14 +114,13 @@ export const ensure = Effect.fnUntraced(function* (
  */
 export const rewrap = Effect.fnUntraced(function* (issuer: string, actor: Actor) {
   const store = yield* SigningKeyStore
-  const provider = yield* KeyProvider
   const audit = yield* AuditLog
   const transaction = yield* Transaction
   const at = yield* DateTime.now
   const event = eventsBy(issuer, at, actor)
   let count = 0
   for (const key of yield* store.list(issuer)) {
-    const sealed = yield* provider.reseal(key)
+    const sealed = yield* resealed(key)
     yield* transaction.within(
       Effect.gen(function* () {
         if (!(yield* store.reseal(issuer, key.kid, key.sealedPrivateJwk, sealed))) return

@@ -1,4 +1,4 @@
-/** The life of signing keys by time: a fibre that any number of nodes may run beside one another. */
+/** The life of the issuer's keys by time: a fibre that any number of nodes may run beside one another. */
 import { DateTime, Duration, Effect, Layer, Schedule } from "effect"
 import { system } from "../audit/event.ts"
 import { Issuers } from "../issuer/Issuer.ts"
@@ -13,7 +13,7 @@ export const jwksMaxAge = 300
 /** Seconds that a key is published before it signs: whoever keeps the JWK Set as long as it may has fetched it anew. */
 export const publishedFor = 2 * jwksMaxAge
 
-/** Seconds that a key still verifies: the last token it signed, on the node that learnt of its end last, has expired. */
+/** Seconds that a key still verifies, or decrypts: the last token it signed, on the node that learnt of its end last, has expired. */
 export const verifiesFor = longestTokenLifetime + Duration.toSeconds(staleFor) + 60
 
 /**

@@ -7,9 +7,27 @@ export const GrantType = Schema.NonEmptyString
 /** `response_type`, RFC 6749 §3.1.1. Only `code`: RFC 9700 §2.1.2 retires the implicit grant. */
 export const supportedResponseTypes = ["code"] as const
 
-/** `response_mode`, OAuth 2.0 Multiple Response Type Encoding Practices §2.1, Form Post Response Mode §2. */
-export const ResponseMode = Schema.Literals(["query", "fragment", "form_post"])
+/** How a response gets to the client: OAuth 2.0 Multiple Response Type Encoding Practices §2.1, Form Post Response Mode §2. */
+export const PlainResponseMode = Schema.Literals(["query", "fragment", "form_post"])
+export type PlainResponseMode = typeof PlainResponseMode.Type
+
+/** The modes that send the response as one JWT: JARM §2.3. */
+export const JwtResponseMode = Schema.Literals(["jwt", "query.jwt", "fragment.jwt", "form_post.jwt"])
+export type JwtResponseMode = typeof JwtResponseMode.Type
+
+/** `response_mode`. */
+export const ResponseMode = Schema.Literals([...PlainResponseMode.literals, ...JwtResponseMode.literals])
 export type ResponseMode = typeof ResponseMode.Type
+
+/** In which way the JWT gets to the client; `jwt` is what the response type's default is, for `code` the query (§2.3.4). */
+export const carrierOf: Readonly<Record<JwtResponseMode, PlainResponseMode>> = {
+  jwt: "query",
+  "query.jwt": "query",
+  "fragment.jwt": "fragment",
+  "form_post.jwt": "form_post"
+}
+
+export const isJwtResponseMode = Schema.is(JwtResponseMode)
 
 /** `token_endpoint_auth_method`, RFC 7591 §2, RFC 8705 §2.1. */
 export const supportedClientAuthenticationMethods = [
@@ -35,11 +53,15 @@ export const SigningAlgorithm = Schema.Literals(["RS256", "PS256", "ES256", "ES3
 export type SigningAlgorithm = typeof SigningAlgorithm.Type
 
 /**
- * JWE key management with which we encrypt, RFC 7518 §4.1. RSA1_5 is open to Bleichenbacher's attack, PBES2 to whoever
+ * JWE key management with which we encrypt and decrypt, RFC 7518 §4.1. RSA1_5 is open to Bleichenbacher's attack, PBES2 to whoever
  * chooses the iteration count: neither is here.
  */
 export const EncryptionAlgorithm = Schema.Literals(["ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256"])
 export type EncryptionAlgorithm = typeof EncryptionAlgorithm.Type
+
+/** What an issuer can have keys for: to sign with, and for others to encrypt to. */
+export const KeyAlgorithm = Schema.Literals([...SigningAlgorithm.literals, ...EncryptionAlgorithm.literals])
+export type KeyAlgorithm = typeof KeyAlgorithm.Type
 
 /** JWE content encryption, RFC 7518 §5.1. */
 export const ContentEncryption = Schema.Literals(["A128GCM", "A256GCM", "A128CBC-HS256"])

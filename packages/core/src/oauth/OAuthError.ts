@@ -198,9 +198,11 @@ export class InvalidRequestObject extends Data.TaggedError("InvalidRequestObject
   Detail<
     | "ObjectMalformed"
     | "ObjectNotDecryptable"
+    | "ObjectNotEncrypted"
     | "ObjectAlgorithmNotAllowed"
     | "ObjectTypNotAllowed"
     | "ObjectKeysUnavailable"
+    | "ObjectKeyUnknown"
     | "ObjectSignatureMismatch"
     | "ObjectIssuerMismatch"
     | "ObjectAudienceMismatch"
@@ -209,6 +211,7 @@ export class InvalidRequestObject extends Data.TaggedError("InvalidRequestObject
     | "ObjectNested"
     | "ObjectExpired"
     | "ObjectNotYetValid"
+    | "ObjectNotBeforeMissing"
     | "ObjectLifetimeTooLong"
     | "ObjectTooOld"
     | "ObjectMemberMalformed"
@@ -255,6 +258,7 @@ export class InvalidToken extends Data.TaggedError("InvalidToken")<
     | "CertificateMismatch"
     | "KeyMismatch"
     | "NotSenderConstrained"
+    | "ConfirmationUnknown"
   >
 > {}
 

@@ -9,7 +9,7 @@ import { hashToken, randomToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
-import type { Parameters } from "../oauth/Parameters.ts"
+import { every, type Parameters } from "../oauth/Parameters.ts"
 import { proofNonceFirst, senderOf } from "../proof/sender.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import type { Pushed } from "./PushedRequest.ts"
@@ -47,7 +47,7 @@ export const push = Effect.fnUntraced(function* (parameters: Parameters, credent
   const client = yield* authenticate(parameters, credentials)
   yield* check(
     "RFC 9126 §2.1: request_uri is not pushed",
-    !parameters.has("request_uri"),
+    every(parameters, "request_uri").length === 0,
     () => new InvalidRequest({ reason: "RequestUriInPush", parameter: "request_uri" })
   )
   const sender = yield* senderOf(client, "/par", credentials)

@@ -43,7 +43,7 @@ export const pushedRequest = Effect.fnUntraced(function* (parameters: Parameters
     () => asPage(new InvalidRequest({ reason: "RedirectUriNotRegistered", parameter: "redirect_uri" }))
   )
   const refusal = (reason: InvalidRequestUri["reason"]) => () =>
-    new RedirectRefusal({ error: new InvalidRequestUri({ reason }), target: request })
+    new RedirectRefusal({ error: new InvalidRequestUri({ reason }), target: request, client })
   yield* check("RFC 9126 §7.3: it was not used", found!._tag === "Pushed", refusal("RequestUriUsed"))
   const now = yield* DateTime.now
   yield* check(

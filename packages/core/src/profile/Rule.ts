@@ -21,7 +21,9 @@ export interface Restrictions {
   readonly signedIntrospection?: true
   /** Access tokens are bound to a key by DPoP or mutual TLS. */
   readonly senderConstrained?: true
-  /** Access tokens are bound by DPoP; `opportunistic`: a grant stays with the first key that was used for it. */
+  /** Token requests have a DPoP proof, whichever of the client's keys signs it (RFC 9449 §5.2). */
+  readonly dpopProof?: true
+  /** `opportunistic`: a grant stays with the first DPoP key that was used for it; `required`: and there is one. */
   readonly dpop?: "required" | "opportunistic"
   /** Access tokens are bound to the client's certificate. */
   readonly certificateBound?: true

@@ -1,6 +1,6 @@
 /** What a profile says about a server or a client: rule by rule, with what to do where one fails. */
 import type { MessageSigning, Policy, SecurityProfile } from "../issuer/Policy.ts"
-import { exemptionsOf, rulesInForce, rulesOf } from "./inForce.ts"
+import { rulesInForce, rulesOf } from "./inForce.ts"
 import type { Registration } from "./Registration.ts"
 import type { Finding, Rule, Rules, ServerFacts } from "./Rule.ts"
 
@@ -32,5 +32,8 @@ export const assessServer = (
 export const assessClient = (policy: Policy, client: Registration, facts: ServerFacts): ReadonlyArray<Assessment> => {
   const { dangerously_exempt_from: _, ...metadata } = client.metadata
   const all = rulesInForce(policy, { ...client, metadata })
-  return assess(all, exemptionsOf(client), (rule) => present([rule.client?.(client, facts), rule.server?.(facts)]))
+  // Of a profile's rules alone there are exemptions: what is in force all the same is not shown as exempt.
+  const held = new Set(rulesInForce(policy, client).map(({ id }) => id))
+  const exempt = all.map(({ id }) => id).filter((id) => !held.has(id))
+  return assess(all, exempt, (rule) => present([rule.client?.(client, facts), rule.server?.(facts)]))
 }

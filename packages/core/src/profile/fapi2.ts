@@ -158,8 +158,11 @@ export const securityProfile: Rules = [
     demands: `JWTs signed by ${list}`,
     restricts: { signingAlgorithms: algorithms },
     client: (client) => {
-      const others = algorithmFields.flatMap((field) => {
-        const value = metadataOf(client, field)
+      // Whoever may get no code gets no ID token either.
+      const ofIdToken = client.responseTypes.includes("code") ? ["id_token_signed_response_alg"] : []
+      const others = [...algorithmFields, ...ofIdToken].flatMap((field) => {
+        const value =
+          field === "id_token_signed_response_alg" ? client.idTokenSignedResponseAlg : metadataOf(client, field)
         return typeof value === "string" && !algorithms.includes(value) ? [`${field} ${value}`] : []
       })
       return others.length === 0

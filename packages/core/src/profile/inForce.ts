@@ -47,7 +47,7 @@ const policyRule = (name: string, section: string, demands: string, restricts: R
 const registrable: ReadonlyArray<readonly [field: string, value: unknown, section: string, Rule["restricts"]]> = [
   ["require_pushed_authorization_requests", true, "RFC 9126 §6", { pushedRequest: true }],
   ["require_signed_request_object", true, "RFC 9101 §10.5", { signedRequest: true }],
-  ["dpop_bound_access_tokens", true, "RFC 9449 §5.2", { dpop: "required" }],
+  ["dpop_bound_access_tokens", true, "RFC 9449 §5.2", { dpopProof: true }],
   ["dpop", "required", "RFC 9449 §5", { dpop: "required" }],
   ["dpop", "opportunistic", "RFC 9449 §5", { dpop: "opportunistic" }],
   ["tls_client_certificate_bound_access_tokens", true, "RFC 8705 §3.4", { certificateBound: true }]
@@ -69,10 +69,21 @@ export const profileOfClient = (client: Registration): SecurityProfile => {
   return isProfile(stated) ? stated : "none"
 }
 
+const isPart = (value: string): value is MessageSigning[number] =>
+  value === "requests" || value === "responses" || value === "introspection"
+
+/**
+ * What the client's own profile signs, where it says so. What is no part signs nothing: a list of such words alone is as
+ * good as none, which is all parts.
+ */
+export const messageSigningOfClient = (client: Registration): MessageSigning | undefined => {
+  const parts = textsOf(client, "message_signing").filter(isPart)
+  return parts.length === 0 ? undefined : parts
+}
+
 const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => {
   const own = client === undefined ? "none" : profileOfClient(client)
-  const parts = client === undefined ? [] : textsOf(client, "message_signing")
-  const ownParts = signedParts(own, parts.length === 0 ? undefined : (parts as MessageSigning))
+  const ownParts = signedParts(own, client === undefined ? undefined : messageSigningOfClient(client))
   return [
     ...new Set([
       ...policy.securityProfiles.flatMap((profile) => rulesOf(profile, policy.messageSigning)),
@@ -84,8 +95,19 @@ const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => 
 /** The ids of the profiles' rules that this client is exempted from. */
 export const exemptionsOf = (client: Registration): ReadonlyArray<string> => textsOf(client, "dangerously_exempt_from")
 
+/** Every step of a request asks for the rules of one client, which are made once: policy and client never change. */
+const known = new WeakMap<Registration, { readonly policy: Policy; readonly rules: Rules }>()
+
 /** The rules in force for the server as a whole, or for one of its clients. Whatever is added to either only adds rules. */
 export const rulesInForce = (policy: Policy, client: Registration | undefined): Rules => {
+  const before = client === undefined ? undefined : known.get(client)
+  if (before?.policy === policy) return before.rules
+  const rules = collected(policy, client)
+  if (client !== undefined) known.set(client, { policy, rules })
+  return rules
+}
+
+const collected = (policy: Policy, client: Registration | undefined): Rules => {
   const exempt = client === undefined ? [] : exemptionsOf(client)
   return [
     ...ofProfiles(policy, client).filter(({ id }) => !exempt.includes(id)),

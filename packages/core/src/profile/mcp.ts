@@ -6,7 +6,8 @@ import type { Rules } from "./Rule.ts"
 const isSafe = (client: Registration, uri: string): boolean => {
   const url = URL.canParse(uri) ? new URL(uri) : undefined
   if (url === undefined) return false
-  return url.protocol === "https:" || isLoopback(url.hostname) || client.applicationType === "native"
+  if (url.protocol === "https:") return true
+  return url.protocol === "http:" ? isLoopback(url.hostname) : client.applicationType === "native"
 }
 
 export const mcp: Rules = [

@@ -16,8 +16,8 @@ const step = 60
 const goodFor = 5
 
 export interface NoncesPort {
-  /** The nonce of this moment. */
-  readonly current: (issuer: string, purpose: Purpose) => Effect.Effect<string>
+  /** The nonce of this moment; undefined where none are handed out. */
+  readonly current: (issuer: string, purpose: Purpose) => Effect.Effect<string | undefined>
   /** Whether we made it, for this, and lately. */
   readonly isGood: (issuer: string, purpose: Purpose, nonce: string) => Effect.Effect<boolean>
 }
@@ -28,8 +28,14 @@ const stepBytes = (at: number): Uint8Array => {
   return bytes
 }
 
-/** Undefined where nobody hands out nonces: then none is asked for, and what a proof brings is not looked at. */
+/** Whoever has the secret makes them, and knows them again. */
 export class Nonces extends Context.Service<Nonces, NoncesPort>()("@lockspire/core/proof/Nonces") {
+  /** Hands out none, so a nonce in a proof is not looked at: it is somebody else's. */
+  static readonly layerNone = Layer.succeed(Nonces, {
+    current: () => Effect.succeed(undefined),
+    isGood: () => Effect.succeed(true)
+  })
+
   /** From a secret of at least 32 random bytes that every node of a server shares. */
   static readonly layerSecret = (secret: Redacted.Redacted<Uint8Array>) => Layer.effect(Nonces, make(secret))
 

@@ -12,6 +12,7 @@ import { type Confirmation, isConfirmedBy } from "../oauth/Confirmation.ts"
 import { InvalidGrant, InvalidRequest } from "../oauth/OAuthError.ts"
 import { demanding, demandingDpop, hold, type Rules } from "../profile/Rule.ts"
 import { rulesFor } from "../profile/inForce.ts"
+import { currentResources } from "../resource/registry.ts"
 import { nonceFirst, verifyProof } from "./dpop.ts"
 
 /** RFC 8705 §3.1. */
@@ -78,7 +79,7 @@ export const senderOf = Effect.fnUntraced(function* (
  */
 export const bindingOf = Effect.fnUntraced(function* ({ proved, rules }: Sender) {
   const { jkt, "x5t#S256": certificate } = proved
-  const dpop = demandingDpop(rules, "required")
+  const dpop = demandingDpop(rules, "required") ?? demanding(rules, "dpopProof")
   const byCertificate = demanding(rules, "certificateBound")
   const either = demanding(rules, "senderConstrained")
   yield* hold(dpop, jkt !== undefined, proofMissing)
@@ -96,14 +97,26 @@ export const bindingOf = Effect.fnUntraced(function* ({ proved, rules }: Sender)
 
 /**
  * What a refresh token is bound to. RFC 9449 §5, RFC 8705 §4: of a public client to what its access token is, since
- * nothing else tells it from a thief; of a confidential one to its credentials, and where a rule says so to its first key.
+ * nothing else tells it from a thief; of a confidential one to its credentials, and to its first DPoP key where a rule
+ * or a resource of the grant says so. A certificate may be renewed as long as the credentials are the same.
  */
-export const refreshBindingOf = (
+export const refreshBindingOf = Effect.fnUntraced(function* (
   client: Client,
   rules: Rules,
-  confirmation: Confirmation | undefined
-): Confirmation | undefined =>
-  isConfidential(client) && demandingDpop(rules, "opportunistic") === undefined ? undefined : confirmation
+  confirmation: Confirmation | undefined,
+  grantedResources: ReadonlyArray<string>
+) {
+  if (!isConfidential(client)) return confirmation
+  const jkt = confirmation?.jkt
+  if (jkt === undefined) return undefined
+  const keepsKey =
+    demandingDpop(rules, "opportunistic") !== undefined ||
+    (yield* currentResources).some(
+      ({ dpop = "optional", identifier }) => dpop !== "optional" && grantedResources.includes(identifier)
+    )
+  const binding: Confirmation | undefined = keepsKey ? { jkt } : undefined
+  return binding
+})
 
 /** The grant stays with the key that it was bound to: RFC 9449 §5, §10, RFC 8705 §4. */
 export const keepsTo = (bound: Confirmation | undefined, { proved }: Sender) =>
@@ -113,5 +126,7 @@ export const keepsTo = (bound: Confirmation | undefined, { proved }: Sender) =>
     () =>
       bound?.jkt !== undefined && proved.jkt === undefined
         ? proofMissing()
-        : new InvalidGrant({ reason: bound?.jkt === proved.jkt ? "CertificateMismatch" : "KeyMismatch" })
+        : new InvalidGrant({
+            reason: bound?.jkt === undefined || bound.jkt === proved.jkt ? "CertificateMismatch" : "KeyMismatch"
+          })
   )

@@ -10,10 +10,8 @@ const oneSpelling = (path: string): string =>
 /** The normal form of an http(s) URI; undefined for anything else, or for one that holds credentials. */
 export const normalTarget = (uri: string): string | undefined => {
   // What a URL parser would drop or mend is no URI: two readers would see two.
-  if (!/^https?:\/\/[^\s/?#\\@]+(?:[/?#][\x21-\x7e]*)?$/i.test(uri) || uri.includes("\\") || !URL.canParse(uri)) {
-    return undefined
-  }
+  const isUri = /^[\x21-\x5b\x5d-\x7e]+$/.test(uri) && /^https?:\/\/[^/?#@]+(?:[/?#]|$)/i.test(uri)
+  if (!isUri || !URL.canParse(uri)) return undefined
   const url = new URL(uri)
-  if (url.username !== "" || url.password !== "") return undefined
   return `${url.protocol}//${url.host}${oneSpelling(url.pathname)}`
 }

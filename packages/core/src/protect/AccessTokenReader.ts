@@ -4,8 +4,9 @@ import { check } from "../audit/Refusal.ts"
 import { Crypto, hashToken } from "../crypto/Crypto.ts"
 import * as Compact from "../jose/Compact.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
-import { InvalidToken } from "../oauth/OAuthError.ts"
+import { type InvalidDpopProof, InvalidToken, type UseDpopNonce } from "../oauth/OAuthError.ts"
 import { TokenStore } from "../token/TokenStore.ts"
+import { confirmBesideIssuer, type PresentedProof } from "./confirm.ts"
 import type { ReadAccessToken } from "./VerifiedAccessToken.ts"
 
 /** The issuer could not be asked; the token may be good. `because` is for the operator. */
@@ -20,6 +21,8 @@ export interface AccessTokenReaderPort {
    * know; for whom the token is and whether it is enough is not its business.
    */
   readonly read: (issuer: string, token: string) => Effect.Effect<ReadAccessToken, InvalidToken | IssuerUnavailable>
+  /** Whether whoever presents the token holds the key that it is bound to; each proof counts once. */
+  readonly confirm: (proof: PresentedProof) => Effect.Effect<void, InvalidToken | InvalidDpopProof | UseDpopNonce>
   /** Seconds by which this process' clock and the issuer's may differ. */
   readonly clockSkew: number
 }
@@ -39,6 +42,7 @@ export class AccessTokenReader extends Context.Service<AccessTokenReader, Access
       const crypto = yield* Crypto
       return AccessTokenReader.of({
         clockSkew: 0,
+        confirm: yield* confirmBesideIssuer,
         read: Effect.fnUntraced(function* (issuer, token) {
           const isJwt = Compact.decode(token) !== undefined
           const claims = isJwt ? yield* keys.verifyOwn(issuer, "at+jwt", token) : Option.none()

@@ -2,6 +2,14 @@
 import { Context, Effect, Layer } from "effect"
 import { Resources } from "../resource/Resources.ts"
 
+/** How tokens have to be bound; nothing by default, and a bound one always has to be proved. */
+export interface SenderDemand {
+  /** By DPoP: `dpop_bound_access_tokens_required`, RFC 9728 §2. */
+  readonly dpop?: "required"
+  /** By DPoP or to the client's certificate. */
+  readonly senderConstrained?: true
+}
+
 export interface ProtectedResourcePort {
   /** Whose access tokens are taken, and no one else's. */
   readonly issuer: string
@@ -11,38 +19,72 @@ export interface ProtectedResourcePort {
   readonly scopes: Effect.Effect<ReadonlyArray<string>>
   /** For people, RFC 9728 §2. */
   readonly name: string | undefined
+  /** What stands before the path of a request in the `htu` of a DPoP proof. Without any, DPoP cannot be used. */
+  readonly origins: ReadonlyArray<string>
+  /** What holds for every route. */
+  readonly demand: SenderDemand
+  /** Whether a token is taken that names no resource at all. */
+  readonly takesTokensForNoResource: boolean
 }
 
-export interface Options {
+export interface Options extends SenderDemand {
   readonly issuer: string
   readonly identifier: string
   readonly name?: string
+  /**
+   * By which origins clients reach the routes: the identifier's by default, where it is a URL. Configured, since whoever
+   * sends a request chooses its `Host`. A proxy that takes off a prefix of the path is named with it.
+   */
+  readonly origins?: ReadonlyArray<string>
+  /** Every API of the issuer that takes such a token can use it at every other one. */
+  readonly dangerouslyTakesTokensForNoResource?: boolean
 }
+
+/** Without a slash at the end; undefined for what no request can begin with. */
+const prefixOf = (origin: string): string | undefined => {
+  const url = URL.canParse(origin) ? new URL(origin) : undefined
+  const isPlain = url !== undefined && `${url.username}${url.password}${url.search}${url.hash}` === ""
+  return isPlain && /^https?:$/.test(url.protocol) ? `${url.origin}${url.pathname.replace(/\/+$/, "")}` : undefined
+}
+
+const originsOf = ({ identifier, origins }: Options): ReadonlyArray<string> => {
+  const own = /^https?:/i.test(identifier) && URL.canParse(identifier) ? [new URL(identifier).origin] : []
+  return (origins ?? own).map((origin) => {
+    const prefix = prefixOf(origin)
+    if (prefix === undefined) throw new Error(`The origin ${origin} is no http or https URL without query and fragment`)
+    return prefix
+  })
+}
+
+const stated = (options: Options) => ({
+  issuer: options.issuer,
+  identifier: options.identifier,
+  name: options.name,
+  origins: originsOf(options),
+  demand: {
+    ...(options.dpop === undefined ? {} : { dpop: options.dpop }),
+    ...(options.senderConstrained === undefined ? {} : { senderConstrained: options.senderConstrained })
+  },
+  takesTokensForNoResource: options.dangerouslyTakesTokensForNoResource === true
+})
 
 export class ProtectedResource extends Context.Service<ProtectedResource, ProtectedResourcePort>()(
   "@lockspire/core/protect/ProtectedResource"
 ) {
   /** In a process of its own: what the operator registered with the issuer, said once more. */
   static readonly layer = (options: Options & { readonly scopes: ReadonlyArray<string> }) =>
-    Layer.succeed(ProtectedResource, {
-      issuer: options.issuer,
-      identifier: options.identifier,
-      scopes: Effect.succeed(options.scopes),
-      name: options.name
-    })
+    Layer.sync(ProtectedResource, () => ({ ...stated(options), scopes: Effect.succeed(options.scopes) }))
 
   /** Beside the issuer: as it is registered, whenever that changes. */
   static readonly layerRegistered = (options: Options) =>
     Layer.effect(
       ProtectedResource,
       Effect.map(Resources, (resources) => ({
-        issuer: options.issuer,
-        identifier: options.identifier,
+        ...stated(options),
         scopes: Effect.map(
           resources.list(options.issuer),
           (all) => all.find((one) => one.identifier === options.identifier)?.scopes ?? []
-        ),
-        name: options.name
+        )
       }))
     )
 }

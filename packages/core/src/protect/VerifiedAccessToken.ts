@@ -1,6 +1,7 @@
 /** What an access token says, whichever form it has. */
 import { type Brand, Context, type DateTime, type Schema } from "effect"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
+import type { Confirmation } from "../oauth/Confirmation.ts"
 
 export interface ReadAccessToken {
   readonly issuer: string
@@ -20,7 +21,7 @@ export interface ReadAccessToken {
   /** The authentication context class that was reached. */
   readonly acr: string | undefined
   /** RFC 7800 §3.1: the key without whose proof the token is worth nothing. */
-  readonly cnf: Schema.Json | undefined
+  readonly cnf: Confirmation | undefined
   readonly notBefore: DateTime.Utc | undefined
   readonly expiresAt: DateTime.Utc
 }

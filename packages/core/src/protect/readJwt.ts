@@ -5,6 +5,7 @@ import * as Compact from "../jose/Compact.ts"
 import * as Jwt from "../jose/Jwt.ts"
 import type { PublicJwk } from "../key/SigningKey.ts"
 import { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
+import { Confirmation } from "../oauth/Confirmation.ts"
 import { InvalidToken } from "../oauth/OAuthError.ts"
 import type { ReadAccessToken } from "./VerifiedAccessToken.ts"
 
@@ -29,20 +30,39 @@ export const sharedClaims = {
 }
 const Shared = Schema.Struct(sharedClaims)
 
-export const factsOf = (issuer: string, claims: typeof Shared.Type): ReadAccessToken => ({
-  issuer,
-  subject: claims.sub,
-  account: undefined,
-  clientId: claims.client_id,
-  scope: (claims.scope ?? "").split(" ").filter((value) => value !== ""),
-  audience: claims.aud === undefined ? [] : [claims.aud].flat(),
-  authorizationDetails: claims.authorization_details ?? [],
-  act: claims.act,
-  authTime: claims.auth_time === undefined ? undefined : fromNumericDate(claims.auth_time),
-  acr: claims.acr,
-  cnf: claims.cnf,
-  notBefore: claims.nbf === undefined ? undefined : fromNumericDate(claims.nbf),
-  expiresAt: fromNumericDate(claims.exp)
+const decodeConfirmation = Schema.decodeUnknownOption(Confirmation, { onExcessProperty: "error" })
+
+/**
+ * RFC 7800 §3.1 has unknown members ignored unless an application says otherwise, and this one does: a token that is bound
+ * in a way that we cannot check would be taken from whoever has it.
+ */
+const confirmationOf = Effect.fnUntraced(function* (cnf: Schema.Json | undefined) {
+  if (cnf === undefined) return undefined
+  const confirmation = Option.filter(decodeConfirmation(cnf), (members) => Object.keys(members).length > 0)
+  yield* check(
+    "RFC 7800 §3.1: every member of cnf is one that can be checked",
+    Option.isSome(confirmation),
+    () => new InvalidToken({ reason: "ConfirmationUnknown" })
+  )
+  return Option.getOrThrow(confirmation)
+})
+
+export const factsOf = Effect.fnUntraced(function* (issuer: string, claims: typeof Shared.Type) {
+  return {
+    issuer,
+    subject: claims.sub,
+    account: undefined,
+    clientId: claims.client_id,
+    scope: (claims.scope ?? "").split(" ").filter((value) => value !== ""),
+    audience: claims.aud === undefined ? [] : [claims.aud].flat(),
+    authorizationDetails: claims.authorization_details ?? [],
+    act: claims.act,
+    authTime: claims.auth_time === undefined ? undefined : fromNumericDate(claims.auth_time),
+    acr: claims.acr,
+    cnf: yield* confirmationOf(claims.cnf),
+    notBefore: claims.nbf === undefined ? undefined : fromNumericDate(claims.nbf),
+    expiresAt: fromNumericDate(claims.exp)
+  } satisfies ReadAccessToken
 })
 
 const decodeClaims = Schema.decodeUnknownOption(
@@ -93,5 +113,5 @@ export const readJwt = Effect.fnUntraced(function* <E, R>(
     Option.isSome(claims),
     () => new InvalidToken({ reason: "TokenMalformed" })
   )
-  return factsOf(issuer, Option.getOrThrow(claims))
+  return yield* factsOf(issuer, Option.getOrThrow(claims))
 })

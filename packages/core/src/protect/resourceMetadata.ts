@@ -1,5 +1,6 @@
 /** What a resource says about itself, RFC 9728: a client that knows nothing but its URL finds the issuer here. */
 import { Effect } from "effect"
+import { proofAlgorithms } from "../proof/dpop.ts"
 import { ProtectedResource } from "./ProtectedResource.ts"
 
 const wellKnown = "/.well-known/oauth-protected-resource"
@@ -14,15 +15,18 @@ export const metadataUrl = (identifier: string): URL | undefined => {
   return new URL(`${wellKnown}${url.pathname === "/" ? "" : url.pathname}${url.search}`, url)
 }
 
-/** RFC 9728 §2. */
-export const resourceMetadata = Effect.gen(function* () {
-  const { identifier, issuer, name, scopes } = yield* ProtectedResource
+/** RFC 9728 §2. `certificates` is whether client certificates reach the routes. */
+export const resourceMetadata = Effect.fnUntraced(function* (certificates = false) {
+  const { demand, identifier, issuer, name, origins, scopes } = yield* ProtectedResource
   const supported = yield* scopes
   return {
     resource: identifier,
     authorization_servers: [issuer],
     ...(supported.length === 0 ? {} : { scopes_supported: supported }),
     bearer_methods_supported: ["header"],
+    ...(origins.length === 0 ? {} : { dpop_signing_alg_values_supported: proofAlgorithms }),
+    ...(demand.dpop === undefined ? {} : { dpop_bound_access_tokens_required: true }),
+    ...(certificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
     ...(name === undefined ? {} : { resource_name: name })
   }
 })

@@ -1,20 +1,15 @@
-/** What stands before a protected route: RFC 6750 §2.1, RFC 9068 §4, RFC 9470. */
+/** What stands before a protected route: RFC 6750 §2.1, RFC 9068 §4, RFC 9449 §7, RFC 8705 §3, RFC 9470. */
 import { DateTime, Effect } from "effect"
 import { check } from "../audit/Refusal.ts"
-import {
-  InsufficientScope,
-  InsufficientUserAuthentication,
-  InvalidRequest,
-  InvalidToken,
-  TokenMissing
-} from "../oauth/OAuthError.ts"
+import { InsufficientScope, InsufficientUserAuthentication, InvalidToken } from "../oauth/OAuthError.ts"
+import { presentedToken, type ResourceRequest } from "../proof/resourceRequest.ts"
 import { normalForm } from "../resource/Resource.ts"
 import { AccessTokenReader } from "./AccessTokenReader.ts"
-import { ProtectedResource } from "./ProtectedResource.ts"
+import { ProtectedResource, type SenderDemand } from "./ProtectedResource.ts"
 import type { VerifiedAccessToken } from "./VerifiedAccessToken.ts"
 
 /** What a route asks of a token beyond being good for the resource. */
-export interface Requirement {
+export interface Requirement extends SenderDemand {
   /** Scope values that the token carries, all of them. */
   readonly scope?: ReadonlyArray<string>
   /** RFC 9470 §4: the person authenticated in one of these classes; in order of preference. */
@@ -23,22 +18,11 @@ export interface Requirement {
   readonly maxAge?: number
 }
 
-/** RFC 6750 §2.1: the scheme in any case (RFC 9110 §11.1), then one b64token. */
-const credentials = /^bearer(?: +(.*))?$/i
-const b64token = /^[A-Za-z0-9._~+/-]+=*$/
-
-/** The header alone: a token in a form or a query ends up in logs (RFC 6750 §5.3), and we need not take it. */
-const presentedToken = Effect.fnUntraced(function* (authorization: string | undefined) {
-  const presented = credentials.exec(authorization ?? "")
-  yield* check("RFC 6750 §3: a token is sent", presented !== null, () => new TokenMissing({ reason: "TokenMissing" }))
-  const token = presented![1]?.trim() ?? ""
-  yield* check(
-    "RFC 6750 §2.1: the header is well-formed",
-    b64token.test(token),
-    () => new InvalidRequest({ reason: "ParameterMalformed", parameter: "Authorization" })
-  )
-  return token
-})
+/** A request for a protected route. */
+export interface ProtectedRequest extends ResourceRequest {
+  /** As it was sent, without the query. Under which origin it may stand is what `ProtectedResource` says. */
+  readonly path: string
+}
 
 const isNamed = (identifier: string, audience: ReadonlyArray<string>): boolean => {
   const normal = normalForm(identifier)
@@ -47,7 +31,13 @@ const isNamed = (identifier: string, audience: ReadonlyArray<string>): boolean =
 
 /** Whether a verified token is enough for a request; for what only the handler can know, ask again there. */
 export const isEnough = Effect.fnUntraced(function* (token: VerifiedAccessToken, requirement: Requirement) {
-  const { acrValues, maxAge, scope = [] } = requirement
+  const { acrValues, dpop, maxAge, scope = [], senderConstrained } = requirement
+  const isBound = dpop === undefined ? token.cnf !== undefined : token.cnf?.jkt !== undefined
+  yield* check(
+    "RFC 9728 §2, RFC 9449 §7: the token is bound where it has to be",
+    (dpop === undefined && senderConstrained === undefined) || isBound,
+    () => new InvalidToken({ reason: "NotSenderConstrained" })
+  )
   yield* check(
     "RFC 6750 §3.1: the token carries the scope",
     scope.every((value) => token.scope.includes(value)),
@@ -72,21 +62,21 @@ export const isEnough = Effect.fnUntraced(function* (token: VerifiedAccessToken,
   )
 })
 
-/** The token of an `Authorization` header, when it is valid for the current resource and enough for the request. */
+/** The token of a request, when it is valid for the current resource, its sender's own, and enough for the request. */
 export const verifyAccessToken = Effect.fnUntraced(function* (
-  authorization: string | undefined,
+  request: ProtectedRequest,
   requirement: Requirement = {}
 ) {
   const resource = yield* ProtectedResource
   const reader = yield* AccessTokenReader
-  const token = yield* presentedToken(authorization)
-  const facts = yield* reader.read(resource.issuer, token)
+  const presented = yield* presentedToken(request.authorization)
+  const facts = yield* reader.read(resource.issuer, presented.token)
   const now = (yield* DateTime.now).epochMilliseconds
   const skew = reader.clockSkew * 1000
 
   yield* check(
     "RFC 9068 §4: aud names this resource",
-    isNamed(resource.identifier, facts.audience),
+    isNamed(resource.identifier, facts.audience) || (resource.takesTokensForNoResource && facts.audience.length === 0),
     () =>
       new InvalidToken({
         reason: "AudienceMismatch",
@@ -104,13 +94,14 @@ export const verifyAccessToken = Effect.fnUntraced(function* (
     facts.notBefore === undefined || now >= facts.notBefore.epochMilliseconds - skew,
     () => new InvalidToken({ reason: "TokenNotYetValid" })
   )
-  // Whoever stole a bound token would present it like this.
-  yield* check(
-    "RFC 8705 §3, RFC 9449 §7.2: a sender-constrained token is no bearer token",
-    facts.cnf === undefined,
-    () => new InvalidToken({ reason: "SenderConstrained" })
-  )
+  yield* reader.confirm({
+    issuer: resource.issuer,
+    confirmation: facts.cnf,
+    presented,
+    request,
+    targets: resource.origins.map((origin) => `${origin}${request.path}`)
+  })
   const verified = facts as VerifiedAccessToken
-  yield* isEnough(verified, requirement)
+  yield* isEnough(verified, { ...requirement, ...resource.demand })
   return verified
 })

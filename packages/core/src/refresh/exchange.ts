@@ -164,7 +164,8 @@ export const exchange = Effect.fnUntraced(function* (
     grant,
     scope,
     confirmation,
-    refreshConfirmation: token.confirmation ?? refreshBindingOf(client, sender.rules, confirmation),
+    refreshConfirmation:
+      token.confirmation ?? (yield* refreshBindingOf(client, sender.rules, confirmation, grant.resources)),
     audience: requested.length > 0 ? requested : grant.resources,
     authorizationDetails: yield* narrowedDetails(parameters, grant.authorizationDetails),
     nonce: undefined,

@@ -3,7 +3,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { Base64 } from "effect/encoding"
 import * as AuthorizationServer from "../AuthorizationServer.ts"
 import { RecordedRefusals } from "../audit/Refusals.ts"
-import type { AuthorizationResponse } from "../authorize/respond.ts"
+import type { Unsecured } from "../authorize/respond.ts"
 import { type Browser, begin, decide, type Outcome, resume } from "../authorize/interact.ts"
 import type { PresentedCredentials } from "../client/authenticate.ts"
 import type { Client } from "../client/Client.ts"
@@ -118,7 +118,7 @@ export const answerConsent = Effect.fnUntraced(function* (
 })
 
 /** The value of a parameter of an authorization response. */
-export const responseParameter = (response: AuthorizationResponse, name: string): string | undefined =>
+export const responseParameter = (response: Unsecured, name: string): string | undefined =>
   response.parameters.find(([one]) => one === name)?.[1]
 
 /** From a request to its code, approving everything; dies when the browser's person has to sign in first. */

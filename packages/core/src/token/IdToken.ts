@@ -8,7 +8,7 @@ import { halfHash } from "../jose/Jwt.ts"
 import { namesIn, select } from "../oauth/Claims.ts"
 import type { Live } from "./Grant.ts"
 import { idTokenLifetime } from "./Lifetime.ts"
-import { encryptFor, signFor } from "./SecuredResponse.ts"
+import { algorithmFor, encryptFor, signBy } from "./SecuredResponse.ts"
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 
@@ -37,7 +37,8 @@ export const issue = Effect.fnUntraced(function* (options: {
           () => ({})
         )
   const issuedAt = seconds(options.issuedAt)
-  const idToken = yield* signFor(client, "id_token", "JWT", {
+  const algorithm = yield* algorithmFor(client, "id_token")
+  const idToken = yield* signBy(algorithm, client, "id_token", "JWT", {
     ...select(known, names),
     iss: issuer,
     sub: grant.sub,
@@ -49,7 +50,7 @@ export const issue = Effect.fnUntraced(function* (options: {
     acr: grant.acr,
     amr: grant.amr.length === 0 ? undefined : grant.amr,
     sid: grant.sid,
-    at_hash: yield* halfHash(client.idTokenSignedResponseAlg, options.accessToken)
+    at_hash: yield* halfHash(algorithm, options.accessToken)
   })
   return yield* encryptFor(client, "id_token", idToken, { cty: "JWT" })
 })

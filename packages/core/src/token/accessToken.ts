@@ -23,6 +23,7 @@ import type { Resource } from "../resource/Resource.ts"
 import type { Live } from "./Grant.ts"
 import type { Issuance } from "./Issuance.ts"
 import { accessTokenLifetime } from "./Lifetime.ts"
+import { allowedAlgorithm } from "./SecuredResponse.ts"
 import type { LiveAccessToken } from "./Token.ts"
 
 /** What an access token is made from. */
@@ -59,9 +60,10 @@ const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
 const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAccessToken, resource: Resource) {
   const keys = yield* SigningKeys
   const { grant } = facts
-  const algorithm = resource.signingAlgorithm ?? "RS256"
+  const asked = resource.signingAlgorithm ?? "RS256"
+  const algorithm = yield* allowedAlgorithm(facts.client, asked)
   const missing = () =>
-    new InvalidTarget({ reason: "ResourceKeyMissing", expected: algorithm, received: resource.identifier })
+    new InvalidTarget({ reason: "ResourceKeyMissing", expected: asked, received: resource.identifier })
   const claims: Payload = {
     iss: record.issuer,
     sub: record.subject,
@@ -80,7 +82,9 @@ const jwt = Effect.fnUntraced(function* (facts: AccessTokenFacts, record: LiveAc
   }
   return yield* checking(
     "an active key signs by the resource's algorithm",
-    Effect.mapError(keys.sign(record.issuer, algorithm, "at+jwt", claims), missing)
+    algorithm === undefined
+      ? Effect.fail(missing())
+      : Effect.mapError(keys.sign(record.issuer, algorithm, "at+jwt", claims), missing)
   )
 })
 

@@ -2,7 +2,8 @@
 import { DateTime } from "effect"
 import { type Client, isConfidential } from "../client/Client.ts"
 import { type Policy, type Rotation, rotations } from "../issuer/Policy.ts"
-import { forbidsRotation } from "../profile/inForce.ts"
+import { forbidsRotation, rulesInForce } from "../profile/inForce.ts"
+import { demanding, demandingDpop, type Rules } from "../profile/Rule.ts"
 import type { Live } from "./Grant.ts"
 import { refreshTokenAbsoluteLifetime, refreshTokenIdleLifetime } from "./Lifetime.ts"
 
@@ -34,11 +35,22 @@ const shorter = (client: Client, name: Member, limit: number): number => {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 ? Math.min(value, limit) : limit
 }
 
-/** The stricter of what the server and the client say; where neither says anything, every use rotates. */
+/**
+ * The stricter of what the server and the client say. Where neither says anything every use rotates, unless the client is
+ * registered for tokens that are bound to a key: there rotation protects nothing, and loses sessions (FAPI 2.0 Security
+ * Profile §5.3.2.1, note 1).
+ */
 const rotationOf = (client: Client, policy: Policy): Rotation => {
   const said = new Set<unknown>([policy.refreshTokenRotation, stated(client, "refresh_token_rotation")])
-  return rotations.find((one) => said.has(one)) ?? "always"
+  const unsaid = isBound(rulesInForce(policy, client)) ? "never" : "always"
+  return rotations.find((one) => said.has(one)) ?? unsaid
 }
+
+const isBound = (rules: Rules): boolean =>
+  demandingDpop(rules, "required") !== undefined ||
+  demanding(rules, "dpopProof") !== undefined ||
+  demanding(rules, "certificateBound") !== undefined ||
+  demanding(rules, "senderConstrained") !== undefined
 
 /**
  * Strictest wins. A public client always rotates: RFC 9700 §2.2.2, since nothing else tells it from a thief. A FAPI

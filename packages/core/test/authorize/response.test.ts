@@ -57,7 +57,14 @@ layer(Server.layer())("the authorization response", (it) => {
 
   it.effect("Multiple Response Types §2.1: an unknown or repeated mode is answered in the default one", () =>
     Effect.gen(function* () {
-      for (const response_mode of ["jwt", "Query", ["fragment", "fragment"], ["fragment", "query"]]) {
+      for (const response_mode of [
+        "web_message",
+        "Query",
+        "JWT",
+        "query.JWT",
+        ["fragment", "fragment"],
+        ["fragment", "query"]
+      ]) {
         assert.strictEqual((yield* errorAnswer({ response_mode })).responseMode, "query")
       }
     })

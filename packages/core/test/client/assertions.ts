@@ -48,12 +48,16 @@ export const assertionOf = Effect.fnUntraced(function* (
     jti: `jti-${++serial}`,
     ...claims
   }
-  return yield* Effect.promise(() =>
-    new jose.CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
+  return yield* signed(payload, key, header)
+})
+
+/** The claims as a JWT, signed with the key. */
+export const signed = (claims: Members, key: Key, header: Members = {}) =>
+  Effect.promise(() =>
+    new jose.CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
       .setProtectedHeader({ alg: key.algorithm, ...header })
       .sign(key.sign)
   )
-})
 
 export const present = (assertion: string, members: Readonly<Record<string, string | undefined>> = {}) =>
   authenticate(form({ client_assertion: assertion, client_assertion_type: jwtBearer, ...members }), {

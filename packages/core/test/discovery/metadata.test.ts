@@ -47,7 +47,7 @@ layer(Server.layer({ resources: [api] }))("discovery", (it) => {
     Effect.gen(function* () {
       const document = yield* metadata
       assert.isFalse(document.request_uri_parameter_supported)
-      assert.isFalse(document.request_parameter_supported)
+      assert.isTrue(document.request_parameter_supported)
       assert.isTrue(document.claims_parameter_supported)
       assert.isTrue(document.authorization_response_iss_parameter_supported)
       for (const name of [

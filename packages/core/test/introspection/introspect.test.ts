@@ -4,11 +4,11 @@ import { TestClock } from "effect/testing"
 import { decodeProtectedHeader } from "jose"
 import type { Client } from "../../src/client/Client.ts"
 import { ClientStore } from "../../src/client/ClientStore.ts"
-import { introspect } from "../../src/introspection/introspect.ts"
+import { introspect, introspectionResponse } from "../../src/introspection/introspect.ts"
 import { revoke } from "../../src/revocation/revoke.ts"
 import { aClient, aPublicClient, aResource, form, register, testIssuer } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
-import { payloadOf, refuses } from "../support.ts"
+import { heldTo, payloadOf, refuses } from "../support.ts"
 
 const api = aResource({
   identifier: "https://api.example",
@@ -24,6 +24,25 @@ const ask = (client: Client, token: string, members: Record<string, string | Rea
 const isActive = (client: Client, token: string) => Effect.map(ask(client, token), (answer) => answer.active)
 
 layer(Server.layer({ resources: [api, jwtApi] }))("introspection", (it) => {
+  it.effect(
+    "FAPI 2.0 Message Signing §5.5.1: who is held to signed introspection gets it, whatever they asked for",
+    () =>
+      Effect.gen(function* () {
+        for (const [metadata, plain] of [
+          [{}, "Claims"],
+          [heldTo("fapi2-ms-introspection"), "Jwt"]
+        ] as const) {
+          const client = yield* register(aClient({ metadata }))
+          const { header, parameters } = Server.credentialsOf(client)
+          const asked = form({ ...parameters, token: "unknown" })
+          assert.strictEqual((yield* introspectionResponse(asked, header, false))._tag, plain)
+          const signed = yield* introspectionResponse(asked, header, true)
+          assert(signed._tag === "Jwt")
+          assert.deepInclude(payloadOf(signed.jwt), { aud: client.clientId, token_introspection: { active: false } })
+        }
+      })
+  )
+
   it.effect("RFC 7662 §2.2: what a live access token is", () =>
     Effect.gen(function* () {
       const client = yield* register(aClient())

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as jose from "jose"
-import { encrypt, recipient } from "../../src/jose/Jwe.ts"
+import { decrypt, encrypt, encrypted, recipient, recipientKey } from "../../src/jose/Jwe.ts"
 import { ContentEncryption, EncryptionAlgorithm } from "../../src/oauth/Metadata.ts"
 
 type Jwk = Record<string, string | ReadonlyArray<string>>
@@ -89,6 +89,70 @@ describe("encryption", () => {
       }
     })
   )
+
+  it.effect("RFC 7516 §5.2: what was encrypted to a key it opens, by the algorithms of the header alone", () =>
+    Effect.gen(function* () {
+      const enc = "A256GCM"
+      const privateKeyOf = (key: jose.CryptoKey, alg: EncryptionAlgorithm) =>
+        Effect.flatMap(
+          Effect.promise(() => jose.exportJWK(key)),
+          (jwk) => recipientKey(jwk, alg)
+        )
+      for (const [alg, { jwk, privateKey }] of fitting) {
+        const jwe = (yield* encrypt("a text", { ...jwk, kid: "one" }, { alg, enc }, {}))!
+        assert.deepStrictEqual(encrypted(jwe), { alg, enc, kid: "one" })
+        const key = yield* privateKeyOf(privateKey, alg)
+        assert.strictEqual(yield* decrypt(jwe, key, { alg, enc }), "a text")
+        for (const other of EncryptionAlgorithm.literals) {
+          if (other !== alg) assert.isUndefined(yield* decrypt(jwe, key, { alg: other, enc }))
+        }
+        assert.isUndefined(yield* decrypt(jwe, key, { alg, enc: "A128GCM" }))
+      }
+      const foreign = yield* privateKeyOf((yield* Effect.promise(() => make("ECDH-ES"))).privateKey, "ECDH-ES")
+      const jwe = (yield* encrypt("a text", p256.jwk, { alg: "ECDH-ES", enc }, {}))!
+      assert.isUndefined(yield* decrypt(jwe, foreign, { alg: "ECDH-ES", enc }))
+    })
+  )
+
+  it("RFC 7516 §7.1, §4.1: one strict spelling, no compression, no extension, no other algorithm", () => {
+    const of = (header: unknown, rest = ".AAAA.AAAA.AAAA.AAAA") =>
+      encrypted(`${jose.base64url.encode(typeof header === "string" ? header : JSON.stringify(header))}${rest}`)
+    const good = { alg: "RSA-OAEP-256", enc: "A256GCM" }
+    assert.deepStrictEqual(of(good), { ...good, kid: undefined } as never)
+    assert.deepStrictEqual(of({ ...good, alg: "ECDH-ES" }, "..AAAA.AAAA.AAAA")?.alg, "ECDH-ES")
+    const headers: ReadonlyArray<unknown> = [
+      { ...good, zip: "DEF" },
+      { ...good, crit: ["exp"], exp: 1 },
+      { ...good, kid: 1 },
+      { ...good, alg: "ECDH-ES" },
+      { ...good, alg: "dir" },
+      { ...good, alg: "RSA-OAEP" },
+      { ...good, alg: "RSA1_5" },
+      { ...good, alg: "PBES2-HS256+A128KW", p2c: 1e9, p2s: "AAAA" },
+      { ...good, enc: "A192GCM" },
+      { ...good, enc: ["A256GCM"] },
+      { enc: "A256GCM" },
+      { alg: "RSA-OAEP-256" },
+      '{"alg":"RSA-OAEP-256","alg":"RSA-OAEP-256","enc":"A256GCM"}',
+      [],
+      "no JSON"
+    ]
+    for (const header of headers) assert.isUndefined(of(header), JSON.stringify(header))
+    const rests = [
+      "",
+      ".AAAA.AAAA.AAAA",
+      ".AAAA.AAAA.AAAA.AAAA.AAAA",
+      "..AAAA.AAAA.AAAA",
+      ".AAAA..AAAA.AAAA",
+      ".AAAA.AAAA..AAAA",
+      ".AAAA.AAAA.AAAA.",
+      ".AAAA.AAAA.AAAA.AAAA=",
+      ".AAAA.AAAA.AAAA.AAAB!",
+      ".AAAA.AAAA.AAAA.AB",
+      `.AAAA.AAAA.${"A".repeat(65_536)}.AAAA`
+    ]
+    for (const rest of rests) assert.isUndefined(of(good, rest), rest.slice(0, 40))
+  })
 
   it.effect("two encryptions of one text have nothing in common but their header's members", () =>
     Effect.gen(function* () {

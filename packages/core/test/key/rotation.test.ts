@@ -140,6 +140,7 @@ layer(Server.layer())("key life by time", (it) => {
       const policies = yield* Policies
       const policy = yield* policies.effective(issuer)
       yield* Effect.provideService(advance(issuer), Policies, {
+        ...policies,
         effective: () => Effect.succeed({ ...policy, signingKeyLifetime: 3600 })
       })
       assert.deepStrictEqual(yield* kidOf(issuer, "Retiring"), [active])

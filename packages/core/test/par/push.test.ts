@@ -69,7 +69,6 @@ describe("pushed authorization requests", () => {
         const { client } = yield* setUp({ redirectUris: ["https://client.example/callback"] })
         const rows: ReadonlyArray<readonly [Members, string]> = [
           [{ request_uri: "urn:ietf:params:oauth:request_uri:x" }, "InvalidRequest RequestUriInPush request_uri"],
-          [{ request_uri: "" }, "InvalidRequest RequestUriInPush request_uri"],
           [{ redirect_uri: "https://evil.example" }, "InvalidRequest RedirectUriNotRegistered redirect_uri"],
           [{ redirect_uri: undefined }, "InvalidRequest RedirectUriMissing redirect_uri"],
           [{ response_type: undefined }, "InvalidRequest ParameterMissing response_type"],

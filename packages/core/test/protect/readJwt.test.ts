@@ -3,11 +3,13 @@ import { DateTime, Effect, Layer } from "effect"
 import { Base64Url } from "effect/encoding"
 import { TestClock } from "effect/testing"
 import * as jose from "jose"
-import { encode } from "../../src/crypto/Crypto.ts"
+import { Crypto, encode } from "../../src/crypto/Crypto.ts"
 import * as Jwt from "../../src/jose/Jwt.ts"
 import { AccessTokenReader } from "../../src/protect/AccessTokenReader.ts"
+import { confirmElsewhere } from "../../src/protect/confirm.ts"
 import { ProtectedResource } from "../../src/protect/ProtectedResource.ts"
 import { readJwt } from "../../src/protect/readJwt.ts"
+import { proofAlgorithms } from "../../src/proof/dpop.ts"
 import { metadataUrl, resourceMetadata } from "../../src/protect/resourceMetadata.ts"
 import { verifyAccessToken } from "../../src/protect/verifyAccessToken.ts"
 import type { SigningAlgorithm } from "../../src/oauth/Metadata.ts"
@@ -46,11 +48,15 @@ const claimsOf = (members: object = {}) => ({
 /** A resource in another process than the issuer, which has published the keys. */
 const verifyWith = (keys: ReadonlyArray<Key>, token: string) => {
   const published = keys.map((key) => key.publicJwk)
-  const reader = Layer.succeed(AccessTokenReader, {
-    clockSkew: skew,
-    read: (from, jwt) => readJwt(from, jwt, () => Effect.succeed(published))
-  })
-  return verifyAccessToken(`Bearer ${token}`).pipe(
+  const reader = Layer.effect(
+    AccessTokenReader,
+    Effect.map(confirmElsewhere({}), (confirm) => ({
+      clockSkew: skew,
+      confirm,
+      read: (from, jwt) => readJwt(from, jwt, () => Effect.succeed(published))
+    }))
+  ).pipe(Layer.provide(Crypto.layer))
+  return verifyAccessToken({ method: "GET", path: "/v1/notes", authorization: `Bearer ${token}` }).pipe(
     Effect.provide(Layer.merge(reader, ProtectedResource.layer({ issuer, identifier: resource, scopes: ["read"] }))),
     Effect.catchTag("IssuerUnavailable", Effect.die)
   )
@@ -113,8 +119,14 @@ it.effect("RFC 9068 §4: every claim and header member is held, and each one tha
       ["TokenMalformed", { authorization_details: "all" }],
       ["TokenNotYetValid", { nbf: skew + 1 }],
       ["SenderConstrained", { cnf: { jkt: "thumbprint" } }],
-      ["SenderConstrained", { cnf: { "x5t#S256": "thumbprint" } }],
-      ["SenderConstrained", { cnf: null }]
+      ["CertificateMismatch", { cnf: { "x5t#S256": "thumbprint" } }],
+      ["ConfirmationUnknown", { cnf: {} }],
+      ["ConfirmationUnknown", { cnf: null }],
+      ["ConfirmationUnknown", { cnf: "thumbprint" }],
+      ["ConfirmationUnknown", { cnf: { jkt: "" } }],
+      ["ConfirmationUnknown", { cnf: { jkt: ["thumbprint"] } }],
+      ["ConfirmationUnknown", { cnf: { jwk: { kty: "OKP" } } }],
+      ["ConfirmationUnknown", { cnf: { "x5t#S256": "thumbprint", kid: "1" } }]
     ]
     for (const [reason, claims, header] of bad) {
       yield* refuses(verifyWith([key], yield* key.sign(claimsOf(claims), header)), `InvalidToken ${reason}`)
@@ -178,17 +190,30 @@ it.effect("RFC 9728 §2, §3: the document, and where it is for which identifier
     ]
     for (const [identifier, url] of places) assert.strictEqual(metadataUrl(identifier)?.href, url)
 
-    const document = (scopes: ReadonlyArray<string>) =>
-      resourceMetadata.pipe(
-        Effect.provide(ProtectedResource.layer({ issuer, identifier: resource, scopes, name: "The API" }))
+    type Options = Parameters<typeof ProtectedResource.layer>[0]
+    const document = (changes: Partial<Options> = {}, certificates?: boolean) =>
+      resourceMetadata(certificates).pipe(
+        Effect.provide(
+          ProtectedResource.layer({ issuer, identifier: resource, scopes: [], name: "The API", ...changes })
+        )
       )
-    assert.deepStrictEqual(yield* document(["read"]), {
+    const everywhere = {
       resource,
       authorization_servers: [issuer],
-      scopes_supported: ["read"],
       bearer_methods_supported: ["header"],
       resource_name: "The API"
+    }
+    const withDpop = { ...everywhere, dpop_signing_alg_values_supported: proofAlgorithms }
+    assert.deepStrictEqual(yield* document(), withDpop)
+    assert.deepStrictEqual(yield* document({ scopes: ["read"] }), { ...withDpop, scopes_supported: ["read"] })
+    assert.deepStrictEqual(yield* document({ origins: [] }), everywhere)
+    assert.deepStrictEqual(yield* document({ dpop: "required" }), {
+      ...withDpop,
+      dpop_bound_access_tokens_required: true
     })
-    assert.notProperty(yield* document([]), "scopes_supported")
+    assert.deepStrictEqual(yield* document({}, true), {
+      ...withDpop,
+      tls_client_certificate_bound_access_tokens: true
+    })
   })
 )

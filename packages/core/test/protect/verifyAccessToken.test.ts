@@ -32,7 +32,7 @@ const services = Layer.provideMerge(
 
 /** Verification at this resource; the issuer, which is this process, is never away. */
 const at = (identifier: string, authorization: string | undefined, requirement?: Requirement) =>
-  verifyAccessToken(authorization, requirement).pipe(
+  verifyAccessToken({ method: "GET", path: "/", authorization }, requirement).pipe(
     Effect.provide(ProtectedResource.layerRegistered({ issuer: testIssuer, identifier })),
     Effect.catchIf((error) => error instanceof IssuerUnavailable, Effect.die)
   )
@@ -120,7 +120,7 @@ layer(services)("verifyAccessToken", (it) => {
         [undefined, "TokenMissing TokenMissing"],
         ["", "TokenMissing TokenMissing"],
         ["Basic YTpi", "TokenMissing TokenMissing"],
-        [`DPoP ${token}`, "TokenMissing TokenMissing"],
+        [`DPoP ${token}`, "InvalidToken NotSenderConstrained"],
         [`Bearer${token}`, "TokenMissing TokenMissing"],
         [token, "TokenMissing TokenMissing"],
         ["Bearer", "InvalidRequest ParameterMalformed Authorization"],

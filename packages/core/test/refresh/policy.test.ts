@@ -51,6 +51,22 @@ describe("refresh policy", () => {
     }
   })
 
+  it("FAPI 2.0 Security Profile §5.3.2.1 no. 9: a FAPI profile never rotates, whatever the rules of rotation say", () => {
+    const client = aClient({ metadata: { security_profile: "fapi_2_0_security", refresh_token_rotation: "always" } })
+    assert.isFalse(of("always", {}, client).rotates)
+    const policy = { ...defaults, securityProfiles: ["fapi_2_0_message_signing"] as const }
+    assert.isFalse(refreshPolicyOf(aClient(), policy).rotates)
+  })
+
+  it("a confidential client of bound tokens rotates only where somebody says so; a public one always", () => {
+    for (const metadata of [{ dpop_bound_access_tokens: true }, { tls_client_certificate_bound_access_tokens: true }]) {
+      assert.isFalse(of("by_client", metadata).rotates)
+      assert.isTrue(of("always", metadata).rotates)
+      assert.isTrue(of("by_client", { ...metadata, refresh_token_rotation: "always" }).rotates)
+      assert.isTrue(of("by_client", {}, aPublicClient({ metadata })).rotates)
+    }
+  })
+
   it("RFC 9700 §2.2.2: a public client rotates whatever is set", () => {
     for (const rotation of ["always", "public_only", "never"] as const) {
       const client = aPublicClient({ metadata: { refresh_token_rotation: rotation } })

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { DateTime, Effect, Option } from "effect"
 import * as jose from "jose"
 import { authenticate } from "../../src/client/authenticate.ts"
-import { introspectAsJwt } from "../../src/introspection/introspect.ts"
+import { introspectionResponse } from "../../src/introspection/introspect.ts"
 import type { Payload } from "../../src/jose/Jwt.ts"
 import { SigningKeys } from "../../src/key/SigningKeys.ts"
 import { SigningAlgorithm } from "../../src/oauth/Metadata.ts"
@@ -154,10 +154,15 @@ layer(Server.layer({ signingAlgorithms: algorithms }))("kinds of JWT", (it) => {
         { method: "GET", authorization: `Bearer ${tokens.access_token}` },
         form({})
       )
+      const introspection = yield* introspectionResponse(
+        form({ ...parameters, token: tokens.access_token }),
+        credentials,
+        true
+      )
       const answers: Partial<Record<Kind, string>> = {
         "ID token": tokens.id_token!,
         userinfo: userinfo._tag === "Jwt" ? userinfo.jwt : "",
-        introspection: yield* introspectAsJwt(form({ ...parameters, token: tokens.access_token }), credentials)
+        introspection: introspection._tag === "Jwt" ? introspection.jwt : ""
       }
       for (const [kind, jwt] of Object.entries(answers)) {
         for (const verifier of kinds) {

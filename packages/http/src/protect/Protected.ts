@@ -2,7 +2,13 @@
 import type { CurrentAccessToken, Requirement } from "@lockspire/core"
 import { Context, Effect, Layer, Option, Schema } from "effect"
 import { HttpRouter } from "effect/http"
-import { HttpApiMiddleware, HttpApiSchema, HttpApiSecurity } from "effect/http-api"
+import {
+  type HttpApiEndpoint,
+  type HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSchema,
+  HttpApiSecurity
+} from "effect/http-api"
 import { guard } from "./guard.ts"
 
 /** RFC 6750 §3.1; empty for a request without a token. */
@@ -14,6 +20,14 @@ const Refused = Schema.Struct({
 /** What an endpoint asks of a token; an annotation of the endpoint, or of its group. */
 export class Requires extends Context.Service<Requires, Requirement>()("@lockspire/http/protect/Requires") {}
 
+const requirementOf = (at: { readonly endpoint: HttpApiEndpoint.Top; readonly group: HttpApiGroup.Top }): Requirement =>
+  Option.getOrElse(
+    Option.orElse(Context.getOption(at.endpoint.annotations, Requires), () =>
+      Context.getOption(at.group.annotations, Requires)
+    ),
+    () => ({})
+  )
+
 /**
  * An HttpApi middleware: its endpoints receive `CurrentAccessToken`. What one of them asks beyond a valid token stands
  * in its annotation: `.annotate(Protect.Requires, { scope: ["read"] })`.
@@ -21,7 +35,7 @@ export class Requires extends Context.Service<Requires, Requirement>()("@lockspi
 export class Protected extends HttpApiMiddleware.Service<Protected, { provides: CurrentAccessToken }>()(
   "@lockspire/http/protect/Protected",
   {
-    security: { bearer: HttpApiSecurity.bearer },
+    security: { bearer: HttpApiSecurity.bearer, dpop: HttpApiSecurity.http({ scheme: "DPoP" }) },
     error: [
       Refused.pipe(HttpApiSchema.status(400)),
       Refused.pipe(HttpApiSchema.status(401)),
@@ -33,17 +47,9 @@ export class Protected extends HttpApiMiddleware.Service<Protected, { provides: 
   static readonly layer = Layer.effect(
     Protected,
     Effect.map(guard, (guarded) => ({
-      // The guard reads the header itself: the decoded credential cannot tell no token from an empty one.
-      bearer: (route, { endpoint, group }) =>
-        guarded(
-          route,
-          Option.getOrElse(
-            Option.orElse(Context.getOption(endpoint.annotations, Requires), () =>
-              Context.getOption(group.annotations, Requires)
-            ),
-            () => ({})
-          )
-        )
+      // The guard reads the headers itself, for either scheme: a decoded credential cannot tell no token from an empty one.
+      bearer: (route, at) => guarded(route, requirementOf(at)),
+      dpop: (route, at) => guarded(route, requirementOf(at))
     }))
   )
 }

@@ -4,6 +4,9 @@
  */
 import {
   AccessTokenReader,
+  confirmElsewhere,
+  Crypto,
+  type DpopOptions,
   Egress,
   type EgressService,
   IssuerUnavailable,
@@ -28,6 +31,8 @@ export interface RemoteIssuerOptions {
     /** Also of JWTs, so that a revoked one is refused at once; by default they are good until they expire. */
     readonly everyToken?: boolean
   }
+  /** How proofs of tokens that are bound by DPoP are checked. Each process remembers which of them it has seen. */
+  readonly dpop?: DpopOptions
   /** Seconds by which the clocks may differ: 30 by default, 60 at most. */
   readonly clockSkew?: number
 }
@@ -161,8 +166,8 @@ export const layerRemote = (options: RemoteIssuerOptions) => {
       const found = answer as Extract<typeof answer, { readonly active: true }>
       // A refresh token is active too, but only an access token has a token_type.
       yield* Refusal.check(
-        "RFC 7662 §2.2: it is a bearer access token",
-        found.token_type?.toLowerCase() === "bearer",
+        "RFC 7662 §2.2, RFC 9449 §6.2: it is an access token",
+        /^(?:bearer|dpop)$/i.test(found.token_type ?? ""),
         () => new OAuthError.InvalidToken({ reason: "TokenTypeMismatch", expected: "Bearer" })
       )
       yield* Refusal.check(
@@ -170,10 +175,17 @@ export const layerRemote = (options: RemoteIssuerOptions) => {
         found.iss === undefined || found.iss === issuer,
         () => new OAuthError.InvalidToken({ reason: "IssuerMismatch", expected: issuer })
       )
-      return ReadJwt.factsOf(issuer, found)
+      const facts = yield* ReadJwt.factsOf(issuer, found)
+      yield* Refusal.check(
+        "RFC 9449 §6.2: a token of type DPoP names its key",
+        found.token_type?.toLowerCase() === "bearer" || facts.cnf?.jkt !== undefined,
+        () => new OAuthError.InvalidToken({ reason: "ConfirmationUnknown" })
+      )
+      return facts
     })
 
     return AccessTokenReader.of({
+      confirm: yield* confirmElsewhere(options.dpop ?? {}),
       clockSkew: Math.min(Math.max(options.clockSkew ?? 30, 0), mostSkew),
       read: Effect.fnUntraced(function* (from, token) {
         yield* Refusal.check(
@@ -195,7 +207,9 @@ export const layerRemote = (options: RemoteIssuerOptions) => {
   })
 
   return Layer.effect(AccessTokenReader, reader).pipe(
-    Layer.provide(RemoteJwks.layer),
+    Layer.provide(Crypto.Crypto.layer),
+    // Of its own: an issuer in the same process has another, by another way out.
+    Layer.provide(Layer.fresh(RemoteJwks.layer)),
     Layer.provide(Layer.effect(Egress.Egress, egress))
   )
 }

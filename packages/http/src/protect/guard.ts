@@ -1,10 +1,12 @@
 /** The one way a request gets to a protected route, whichever router the route is in. */
 import {
   type AccessTokenReader,
+  AnswerNonce,
   Crypto,
   CurrentAccessToken,
   type IssuerUnavailable,
   type OAuthError,
+  type ProtectedRequest,
   ProtectedResource,
   Refusal,
   Refusals,
@@ -13,7 +15,8 @@ import {
 } from "@lockspire/core"
 import { DateTime, Effect } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import { defectResponse, traceHeader } from "../wire/edge.ts"
+import { CertificateSource } from "../wire/CertificateSource.ts"
+import { defectResponse, traceHeader, withNonce } from "../wire/edge.ts"
 import { pathnameOf } from "../wire/endpoints.ts"
 import { toWire } from "../wire/oauthError.ts"
 import { refusal } from "./challenge.ts"
@@ -34,6 +37,15 @@ export const guard = Effect.gen(function* () {
   const services = yield* Effect.context<ProtectedResource | AccessTokenReader>()
   const crypto = yield* Crypto.Crypto
   const refusals = yield* Refusals
+  const certificateOf = yield* CertificateSource
+
+  const presented = (request: HttpServerRequest.HttpServerRequest): ProtectedRequest => ({
+    method: request.method,
+    path: pathnameOf(request),
+    authorization: request.headers["authorization"],
+    dpop: request.headers["dpop"],
+    certificate: certificateOf(request)
+  })
 
   const refuse = Effect.fnUntraced(function* (
     request: HttpServerRequest.HttpServerRequest,
@@ -54,7 +66,8 @@ export const guard = Effect.gen(function* () {
       received: error.received,
       checks
     })
-    return HttpServerResponse.setHeader(refusal(error, resource), traceHeader, trace)
+    const scheme = /^dpop /i.test(request.headers["authorization"] ?? "") ? "DPoP" : "Bearer"
+    return HttpServerResponse.setHeader(refusal(error, resource, scheme), traceHeader, trace)
   })
 
   return <E, R>(
@@ -68,15 +81,18 @@ export const guard = Effect.gen(function* () {
     Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const checks: Array<Refusal.Check> = []
-      const verified = yield* verifyAccessToken(request.headers["authorization"], requirement).pipe(
+      const handedOut: { nonce: string | undefined } = { nonce: undefined }
+      const verified = yield* verifyAccessToken(presented(request), requirement).pipe(
         Effect.provideContext(services),
         Effect.provideService(Refusal.Trace, checks),
+        Effect.provideService(AnswerNonce, handedOut),
         Effect.map((token) => ({ token })),
         Effect.catchTag("IssuerUnavailable", unavailable),
         Effect.catch((error) => refuse(request, error, checks)),
         Effect.catchCause((cause) => defectResponse("protected resource", cause))
       )
-      if (HttpServerResponse.isHttpServerResponse(verified)) return verified
-      return yield* Effect.provideService(route, CurrentAccessToken, verified.token)
+      if (HttpServerResponse.isHttpServerResponse(verified)) return withNonce(verified, handedOut)
+      const answer = yield* Effect.provideService(route, CurrentAccessToken, verified.token)
+      return withNonce(answer, handedOut)
     })
 })

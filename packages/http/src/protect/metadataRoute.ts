@@ -2,6 +2,7 @@
 import { ProtectedResource, ResourceMetadata } from "@lockspire/core"
 import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
+import { CertificateSource, noCertificates } from "../wire/CertificateSource.ts"
 import { preflight } from "../wire/response.ts"
 
 /** For five minutes, and for every origin: a client in a browser reads it before it has any token (RFC 9728 §3.1). */
@@ -13,7 +14,8 @@ export const metadataRoute = HttpRouter.use(
     const resource = yield* ProtectedResource
     const url = ResourceMetadata.metadataUrl(resource.identifier)
     if (url === undefined) return
-    const document = ResourceMetadata.resourceMetadata.pipe(
+    const certificates = (yield* CertificateSource) !== noCertificates
+    const document = ResourceMetadata.resourceMetadata(certificates).pipe(
       Effect.provideService(ProtectedResource, resource),
       Effect.map((metadata) => HttpServerResponse.jsonUnsafe(metadata, { headers }))
     )

@@ -24,7 +24,14 @@ import { toWire } from "../wire/oauthError.ts"
 import { protocolServices } from "./services.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
-type Failure = OAuthError.InvalidRequest | Establish.PageRefusal | Establish.RedirectRefusal
+/** A refusal with the response that tells the client. */
+interface Told {
+  readonly _tag: "Told"
+  readonly error: OAuthError.OAuthError
+  readonly clientId: string
+  readonly response: AuthorizationResponse.AuthorizationResponse
+}
+type Failure = OAuthError.InvalidRequest | Establish.PageRefusal | Told
 
 /** Nothing of an authorization response may stay in a cache or leak to the next page (RFC 9700 §4.2). */
 const headers = { "cache-control": "no-store", "referrer-policy": "no-referrer" }
@@ -41,18 +48,24 @@ const toClient = (request: Request, response: AuthorizationResponse.Authorizatio
 const errorOf = (failure: Failure): OAuthError.OAuthError => ("error" in failure ? failure.error : failure)
 
 const refused = (failure: Failure) => {
-  if (failure._tag === "PageRefusal") return { error: failure.error, clientId: failure.clientId }
-  if (failure._tag === "RedirectRefusal") return { error: failure.error, clientId: failure.target.clientId }
+  if (failure._tag === "PageRefusal" || failure._tag === "Told") {
+    return { error: failure.error, clientId: failure.clientId }
+  }
   return { error: failure }
 }
 
+/** Where the response cannot be secured as the client asks, the refusal becomes that of a page. */
+const tell = Effect.fnUntraced(function* ({ client, error, target }: Establish.RedirectRefusal) {
+  const issuer = (yield* Issuer.CurrentIssuer).identifier
+  const unsecured = AuthorizationResponse.failure(issuer, target, error, toWire)
+  const response = yield* AuthorizationResponse.secured(unsecured, client)
+  return yield* Effect.fail({ _tag: "Told", error, clientId: client.clientId, response } satisfies Told)
+})
+
 const render =
   (request: Request, brand: BrandOptions): Render<Failure> =>
-  (failure, trace, issuer) => {
-    if (failure._tag === "RedirectRefusal") {
-      const response = AuthorizationResponse.failure(issuer.identifier, failure.target, failure.error, toWire)
-      return toClient(request, response, brand)
-    }
+  (failure, trace) => {
+    if (failure._tag === "Told") return toClient(request, failure.response, brand)
     const { description, error, status } = toWire(errorOf(failure))
     return respond(errorPage({ error, description, trace, brand }), { status })
   }
@@ -103,7 +116,13 @@ export const layer = (path: string) =>
       const run = <R>(
         endpoint: string,
         request: Request,
-        pipeline: (browser: Interact.Browser) => Effect.Effect<Interact.Outcome, Failure, R>
+        pipeline: (
+          browser: Interact.Browser
+        ) => Effect.Effect<
+          Interact.Outcome,
+          OAuthError.InvalidRequest | Establish.PageRefusal | Establish.RedirectRefusal,
+          R
+        >
       ) =>
         answer({
           path,
@@ -112,7 +131,7 @@ export const layer = (path: string) =>
           pipeline: Effect.gen(function* () {
             const browser = browserOf(request, yield* Issuer.CurrentIssuer)
             return yield* show(request, yield* pipeline(browser))
-          }),
+          }).pipe(Effect.catchTag("RedirectRefusal", tell)),
           refused,
           render: render(request, brand)
         }).pipe(Effect.provideContext(services))

@@ -1,5 +1,5 @@
-/** The endpoints that clients call: pushed requests (RFC 9126), token (RFC 6749 §3.2), revocation (RFC 7009), introspection (RFC 7662). */
-import { introspect, introspectAsJwt, type OAuthError, push, revoke, token } from "@lockspire/core"
+/** The endpoints that clients call: /par (RFC 9126), /token (RFC 6749 §3.2), /revoke (RFC 7009), /introspect (RFC 7662). */
+import { introspectionResponse, type OAuthError, push, revoke, token } from "@lockspire/core"
 import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -74,10 +74,17 @@ export const layer = (path: string) =>
             endpoint: "introspect",
             request,
             pipeline: Effect.flatMap(readForm(request), (form) =>
-              prefers(request.headers["accept"], introspectionJwt, "application/json")
-                ? Effect.map(introspectAsJwt(form, credentials(request)), (token) => jwt(token, introspectionJwt))
-                : Effect.map(introspect(form, credentials(request)), (response) => json(response))
-            ).pipe(Effect.map(HttpServerResponse.setHeader("vary", "Accept"))),
+              introspectionResponse(
+                form,
+                credentials(request),
+                prefers(request.headers["accept"], introspectionJwt, "application/json")
+              )
+            ).pipe(
+              Effect.map((response) =>
+                response._tag === "Jwt" ? jwt(response.jwt, introspectionJwt) : json(response.claims)
+              ),
+              Effect.map(HttpServerResponse.setHeader("vary", "Accept"))
+            ),
             refused,
             render: sameOrigin
           }).pipe(Effect.provideContext(services))

@@ -45,7 +45,7 @@ export const layer = (path: string) =>
             )
           ),
           refused,
-          render: resourceError
+          render: resourceError(request.headers["authorization"])
         }).pipe(Effect.provideContext(services))
       return handlers.handleRaw("userinfo", handle).handleRaw("userinfoPost", handle)
     })

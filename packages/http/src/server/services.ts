@@ -1,7 +1,7 @@
 /** The services that the pipelines need, taken once when the routes are built and lent to every request. */
 import type {
   Interact,
-  introspectAsJwt,
+  introspectionResponse,
   Issuer,
   metadata,
   push,
@@ -17,11 +17,10 @@ export type ProtocolServices =
   | Exclude<
       | Effect.Services<ReturnType<typeof push>>
       | Effect.Services<ReturnType<typeof token>>
-      | Effect.Services<ReturnType<typeof introspectAsJwt>>
+      | Effect.Services<ReturnType<typeof introspectionResponse>>
       | Effect.Services<ReturnType<typeof revoke>>
       | Effect.Services<ReturnType<typeof userinfoResponse>>
       | Effect.Services<ReturnType<typeof Interact.begin>>
-      | Effect.Services<ReturnType<typeof Interact.resume>>
       | Effect.Services<ReturnType<typeof Interact.decide>>
       | Effect.Services<typeof metadata>,
       Issuer.CurrentIssuer

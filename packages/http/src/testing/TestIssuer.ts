@@ -64,6 +64,8 @@ export interface TestIssuerOptions {
   readonly certificates?: (issuer: string) => Layer.Layer<never>
   /** The algorithms that there are signing keys for. */
   readonly signingAlgorithms?: ReadonlyArray<Metadata.SigningAlgorithm>
+  /** The algorithms that there are keys for to encrypt to; none by default. */
+  readonly encryptionAlgorithms?: ReadonlyArray<Metadata.EncryptionAlgorithm>
   /** Claims by subject; a subject that is not here has no account. */
   readonly people?: Readonly<Record<string, Claims.Claims>>
 }
@@ -152,6 +154,7 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
         crypto: NodeCrypto.layer,
         prune: false,
         ...(options.signingAlgorithms === undefined ? {} : { signingAlgorithms: options.signingAlgorithms }),
+        ...(options.encryptionAlgorithms === undefined ? {} : { encryptionAlgorithms: options.encryptionAlgorithms }),
         ...(options.egress === undefined ? {} : { egress: options.egress }),
         ...(options.policy === undefined ? {} : { policy: options.policy })
       })

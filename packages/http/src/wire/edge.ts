@@ -124,7 +124,7 @@ const refuse = Effect.fnUntraced(function* <E, R>(
 })
 
 /** RFC 9449 §8, §8.2: the nonce for the next proof, with the answer that asks for it or with any other. */
-const withNonce = (response: Response, { nonce }: { readonly nonce: string | undefined }) =>
+export const withNonce = (response: Response, { nonce }: { readonly nonce: string | undefined }) =>
   nonce === undefined ? response : HttpServerResponse.setHeader(response, "dpop-nonce", nonce)
 
 /**

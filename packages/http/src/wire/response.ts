@@ -1,6 +1,7 @@
 /** The shapes of answers that are not pages: JSON, challenges, and which endpoints scripts of other origins may call. */
-import { DpopProof, type Issuer, type OAuthError } from "@lockspire/core"
+import type { Issuer, OAuthError } from "@lockspire/core"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
+import { challengeOf, type Scheme, statusOf } from "./challenge.ts"
 import { toWire } from "./oauthError.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -79,32 +80,15 @@ export const clientError =
     })
   }
 
-/** RFC 9110 §5.6.4: the parameters of a challenge. */
-const parametersOf = (parameters: ReadonlyArray<readonly [string, string]>) =>
-  parameters.map(([name, value]) => `${name}=${quoted(value)}`).join(", ")
-
-/**
- * RFC 6750 §3 and RFC 9449 §7.1 for protected resources: one challenge for either way of presenting a token. The error
- * stands with the scheme that it is about; whoever sent no token is told none.
- */
-export const resourceError = (error: OAuthError.ResourceError, _trace: string, issuer: Issuer.Issuer): Response => {
-  const { description, error: code } = toWire(error)
-  const isProof = error._tag === "InvalidDpopProof" || error._tag === "UseDpopNonce"
-  // RFC 9449 §7.1, §9: where the token endpoint answers 400, a resource challenges.
-  const status = isProof ? 401 : toWire(error).status
-  const realm = ["realm", issuer.identifier] as const
-  const about = [
-    ["error", code],
-    ["error_description", description],
-    ...(error._tag === "InsufficientScope" ? [["scope", error.expected ?? ""] as const] : [])
-  ] as const
-  const isOfDpop =
-    isProof || (error._tag === "InvalidToken" && ["SenderConstrained", "KeyMismatch"].includes(error.reason))
-  const none = error._tag === "TokenMissing"
-  const bearer = `Bearer ${parametersOf([realm, ...(none || isOfDpop ? [] : about)])}`
-  const dpop = `DPoP ${parametersOf([...(none || !isOfDpop ? [] : about), ["algs", DpopProof.proofAlgorithms.join(" ")]])}`
-  const headers = { ...noStore, ...crossOrigin, "www-authenticate": `${bearer}, ${dpop}` }
-  return none
-    ? HttpServerResponse.empty({ status, headers })
-    : HttpServerResponse.jsonUnsafe(errorBody(error), { status, headers })
-}
+/** The answer of the UserInfo endpoint, a protected resource; `authorization` is the header of its request. */
+export const resourceError =
+  (authorization: string | undefined) =>
+  (error: OAuthError.ResourceError, _trace: string, issuer: Issuer.Issuer): Response => {
+    const status = statusOf(error)
+    const presented: Scheme = /^dpop(?: |$)/i.test(authorization ?? "") ? "DPoP" : "Bearer"
+    const resource = { realm: issuer.identifier, schemes: ["Bearer", "DPoP"] } as const
+    const headers = { ...noStore, ...crossOrigin, "www-authenticate": challengeOf(error, resource, presented) }
+    return error._tag === "TokenMissing"
+      ? HttpServerResponse.empty({ status, headers })
+      : HttpServerResponse.jsonUnsafe(errorBody(error), { status, headers })
+  }

@@ -151,7 +151,7 @@ suite("parameters", (test) => {
     assert.isString(response.get("code"))
   })
 
-  for (const endpoint of ["token", "revoke", "introspect"] as const) {
+  for (const endpoint of ["par", "token", "revoke", "introspect"] as const) {
     const form = { grant_type: "refresh_token", refresh_token: "x", token: "x" }
 
     test(`RFC 6749 §2.3: two authentication methods at /${endpoint} are invalid_request`, async (issuer) => {

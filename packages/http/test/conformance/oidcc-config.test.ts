@@ -37,7 +37,7 @@ suite(
       assert.isTrue(metadata["claims_parameter_supported"])
       // What is silent means true (OpenID Connect Discovery §3), so that it must be said.
       assert.isFalse(metadata["request_uri_parameter_supported"])
-      assert.isFalse(metadata["request_parameter_supported"])
+      assert.isTrue(metadata["request_parameter_supported"])
     })
 
     test("oidcc-discovery-jwks: every key is a usable public key of 2048 bits or a curve, each with its own kid", async (issuer) => {

@@ -7,7 +7,7 @@ import { TestDatabase } from "@lockspire/storage-pg/testing"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { formOf, TestIssuer } from "../../src/testing/index.ts"
-import { authorizationUrl, authorize, browser, options, signIn, type Tokens } from "../flow.ts"
+import { authorization, authorizationUrl, authorize, browser, options, post, signIn, type Tokens } from "../flow.ts"
 import { type RawResponse, sendBytes } from "../raw.ts"
 import { memory, postgres } from "../storages.ts"
 import { fuzzer, generator, type Pool } from "./mutate.ts"
@@ -20,16 +20,20 @@ const fill = async (issuer: string): Promise<Pool> => {
   const person = browser()
   await authorize(issuer, "first", {}, person)
   const codes: Array<string> = []
+  const requestUris: Array<string> = []
   const tokens: Array<Tokens> = []
   const interactions: Array<Pool["interactions"][number]> = []
   for (let count = 0; count < 20; count++) {
     codes.push((await authorize(issuer, "first", {}, person)).get("code")!)
+    const push = await post(`${issuer}/par`, "first", Object.fromEntries(authorization("first")))
+    requestUris.push(((await push.json()) as { readonly request_uri: string }).request_uri)
     if (count < 8) tokens.push(await signIn(issuer, "first", {}, person))
     const page = await person.visit(authorizationUrl(issuer, "basic"))
     interactions.push({ path: page.url.pathname, csrf: formOf(page.body)!.fields.get("csrf")! })
   }
   return {
     codes,
+    requestUris,
     accessTokens: tokens.map((one) => one.access_token),
     refreshTokens: tokens.map((one) => one.refresh_token),
     idTokens: tokens.map((one) => one.id_token),
@@ -94,7 +98,8 @@ const transitions = new Set([
   "refresh_token.reused",
   "grant.revoked",
   "interaction.denied",
-  "interaction.refused"
+  "interaction.refused",
+  "pushed_request.used"
 ])
 
 layer(Layer.merge(TestIssuer.layer(postgres, options), TestDatabase.layer), {

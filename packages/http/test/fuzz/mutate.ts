@@ -31,6 +31,7 @@ export interface Pool {
   readonly accessTokens: ReadonlyArray<string>
   readonly refreshTokens: ReadonlyArray<string>
   readonly idTokens: ReadonlyArray<string>
+  readonly requestUris: ReadonlyArray<string>
   readonly interactions: ReadonlyArray<{ readonly path: string; readonly csrf: string }>
   readonly cookie: string
 }
@@ -94,6 +95,23 @@ export const fuzzer = (random: () => number, pool: Pool, host: string) => {
       query: [],
       headers: [form, basicOf("gateway")],
       body: [["token", live()]]
+    }),
+    () => ({
+      method: "POST",
+      path: "/par",
+      query: [],
+      headers: [form, basicOf("first"), ...(random() < 0.2 ? [["DPoP", pick(pool.idTokens)] as Pair] : [])],
+      body: [...authorization("first")]
+    }),
+    () => ({
+      method: "GET",
+      path: "/authorize",
+      query: [
+        ["client_id", "first"],
+        ["request_uri", pick(pool.requestUris)]
+      ],
+      headers: random() < 0.5 ? [["Cookie", pool.cookie]] : [],
+      body: undefined
     }),
     () => ({
       method: "GET",

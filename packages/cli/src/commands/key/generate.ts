@@ -7,7 +7,7 @@ import { operator } from "../../operator.ts"
 
 const config = {
   ...Keys.config,
-  algorithm: Flag.Literals("algorithm", Metadata.SigningAlgorithm.literals).pipe(
+  algorithm: Flag.Literals("algorithm", Metadata.KeyAlgorithm.literals).pipe(
     Flag.withDescription("The algorithm of the new key")
   )
 }
@@ -28,6 +28,6 @@ export const generate = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Add a signing key, published now; of a new algorithm it signs ten minutes later, of one in use after the next rotation"
+    "Add a key, published now; of a new algorithm it signs ten minutes later, of one in use after the next rotation. One to encrypt to (ECDH-ES, RSA-OAEP-256) is of use at once"
   )
 )

@@ -11,4 +11,4 @@ export const list = Command.make(
     const database = yield* Keys.databaseOf(input)
     yield* Effect.provide(Keys.print(issuer), Keys.services(database, key, Option.none()))
   }, Effect.scoped)
-).pipe(Command.withDescription("The signing keys and their states"))
+).pipe(Command.withDescription("The keys and their states"))

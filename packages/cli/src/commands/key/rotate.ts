@@ -1,5 +1,5 @@
 import { KeyRotation, ManageKeys, Metadata, SigningKeyStore } from "@lockspire/core"
-import { Console, DateTime, Effect, Option } from "effect"
+import { Console, DateTime, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as KeyEncryptionKeys from "../../KeyEncryptionKeys.ts"
 import * as Keys from "../../Keys.ts"
@@ -7,13 +7,15 @@ import { operator } from "../../operator.ts"
 
 const config = {
   ...Keys.config,
-  algorithm: Flag.Literals("algorithm", Metadata.SigningAlgorithm.literals).pipe(
+  algorithm: Flag.Literals("algorithm", Metadata.KeyAlgorithm.literals).pipe(
     Flag.optional,
     Flag.withDescription("Only the keys of this algorithm; all of them unless given")
   )
 }
 
 const seconds = (from: DateTime.Utc, to: DateTime.Utc) => (to.epochMilliseconds - from.epochMilliseconds) / 1000
+
+const isSigning = Schema.is(Metadata.SigningAlgorithm)
 
 const tooYoung = (algorithm: string) =>
   `warning: the next ${algorithm} key was published less than ${KeyRotation.jwksMaxAge} seconds ago: clients that kept the JWK Set meet a key they have not seen, and have to fetch it again.`
@@ -39,7 +41,8 @@ export const rotate = Command.make(
         const own = keys.filter((key) => key.algorithm === one)
         const next = own.find((key) => key._tag === "Next")
         const isKnown = next !== undefined && seconds(next.createdAt, now) >= KeyRotation.jwksMaxAge
-        if (own.length > 0 && !isKnown) yield* Console.error(tooYoung(one))
+        // Nobody has to know a key to which others encrypt before it comes: the one before it still decrypts.
+        if (isSigning(one) && own.length > 0 && !isKnown) yield* Console.error(tooYoung(one))
       }
       const actor = yield* operator
       yield* Effect.forEach(algorithms, (one) => ManageKeys.rotate(issuer, one, actor))
@@ -48,6 +51,6 @@ export const rotate = Command.make(
   }, Effect.scoped)
 ).pipe(
   Command.withDescription(
-    "Sign with the published next key from now on; the one before it still verifies what it signed"
+    "Sign with the published next key from now on; the one before it still verifies what it signed, or decrypts what was encrypted to it"
   )
 )

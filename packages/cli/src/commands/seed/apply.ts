@@ -1,5 +1,5 @@
 import { applySeed, type Seed } from "@lockspire/admin"
-import { SecretVerifier } from "@lockspire/core"
+import { MutualTls, Policy, SecretVerifier } from "@lockspire/core"
 import { NodeCrypto } from "@lockspire/http/node"
 import { Console, Effect, Layer } from "effect"
 import { Argument, Command } from "effect/cli"
@@ -26,7 +26,13 @@ export const apply = Command.make(
     const previous = yield* KeyEncryptionKeys.previous
     const applied = yield* applySeed(issuer, seed, yield* operator).pipe(
       Effect.mapError(SeedFile.invalid),
-      Effect.provide(SecretVerifier.layer.pipe(Layer.provideMerge(Keys.services(database, key, previous))))
+      // Whether certificates reach the server is known by the process that serves: here nothing is refused for it.
+      Effect.provideService(MutualTls, {}),
+      Effect.provide(
+        Layer.mergeAll(SecretVerifier.layer, Policy.Policies.layer()).pipe(
+          Layer.provideMerge(Keys.services(database, key, previous))
+        )
+      )
     )
     for (const { id, type } of applied.created) yield* Console.log(`created ${type} ${id}`)
     for (const { id, type } of applied.updated) yield* Console.log(`updated ${type} ${id}`)

@@ -31,10 +31,11 @@ export const suite = <E>(name: string, storage: Layer.Layer<SigningKeyStore | Tr
     it.effect("lists what was inserted, unchanged, oldest first, of that issuer only", () =>
       Effect.gen(function* () {
         const { insert, list } = yield* ofIssuer()
+        const third = yield* insert({ algorithm: "ECDH-ES+A256KW", createdAt: after(2) })
         const second = yield* insert({ createdAt: after(1) })
         const first = yield* insert({ algorithm: "RS256" })
         yield* (yield* ofIssuer()).insert()
-        assert.deepStrictEqual(yield* list, [first, second])
+        assert.deepStrictEqual(yield* list, [first, second, third])
       })
     )
 
