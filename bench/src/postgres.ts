@@ -18,7 +18,13 @@ export const startPostgres = async (): Promise<Postgres> => {
   // Where we are root PostgreSQL runs as nobody, who must be able to reach its data.
   fs.chmodSync(directory, 0o711)
   const scope = Scope.makeUnsafe()
-  const settings = { max_connections: "200", shared_buffers: "256MB", max_wal_size: "4GB" }
+  // A database that has run for a minute has statistics; without any the planner reads all rows of an issuer.
+  const settings = {
+    max_connections: "200",
+    shared_buffers: "256MB",
+    max_wal_size: "4GB",
+    autovacuum_naptime: "1s"
+  }
   const running = await Effect.runPromise(
     Scope.provide(EmbeddedPostgres.make({ dataDir: path.join(directory, "data"), settings }), scope)
   )

@@ -1,5 +1,5 @@
 /** Every port's in-memory layer in one: the same contracts as PostgreSQL, gone when the process ends. */
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer } from "effect"
 import { AccountStore } from "./account/AccountStore.ts"
 import { AuditLog } from "./audit/AuditLog.ts"
 import { AuthorizationCodeStore } from "./authorize/AuthorizationCodeStore.ts"
@@ -17,16 +17,7 @@ import * as Transaction from "./storage/Transaction.ts"
 import { PairwiseSubjectStore } from "./subject/PairwiseSubjectStore.ts"
 import { TokenStore } from "./token/TokenStore.ts"
 
-const tokens = Layer.unwrap(
-  Effect.map(ClientStore, (clients) =>
-    TokenStore.layerMemory((issuer, clientId) =>
-      Effect.map(
-        clients.find(issuer, clientId),
-        Option.match({ onNone: () => true, onSome: (client) => client.disabled })
-      )
-    )
-  )
-)
+const tokens = Layer.unwrap(Effect.map(ClientStore, (clients) => TokenStore.layerMemory(clients.find)))
 
 /** What a storage has to bring: every port of core. */
 export type Ports =
@@ -47,12 +38,12 @@ export type Ports =
   | TokenStore
   | Transaction.Transaction
 
-export const layer: Layer.Layer<Ports> = tokens.pipe(
+export const layer: Layer.Layer<Ports> = AuthorizationCodeStore.layerMemory.pipe(
+  Layer.provideMerge(tokens),
   Layer.provideMerge(
     Layer.mergeAll(
       AccountStore.layerMemory,
       AuditLog.layerMemory,
-      AuthorizationCodeStore.layerMemory,
       ClientStore.layerMemory,
       ConsentStore.layerMemory,
       ExchangeRuleStore.layerMemory,

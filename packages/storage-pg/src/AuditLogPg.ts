@@ -1,5 +1,6 @@
 import { AuditLog } from "@lockspire/core"
-import { Array, Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
+import { inserting } from "./issuing.ts"
 import { all, client, done, fromDate, orUndefined, prune, toDate } from "./statement.ts"
 
 interface Row {
@@ -22,25 +23,11 @@ const toEvent = (row: Row): AuditLog.AuditEvent => ({
   reason: orUndefined(row.reason)
 })
 
-const fromEvent = (event: AuditLog.AuditEvent) => ({
-  issuer: event.issuer,
-  at: toDate(event.at),
-  action: event.action,
-  actor_type: event.actor.type,
-  actor_id: event.actor.id,
-  target_type: event.target.type,
-  target_id: event.target.id,
-  reason: event.reason
-})
-
 export const layer = Layer.effect(
   AuditLog.AuditLog,
   Effect.map(client, (sql) =>
     AuditLog.AuditLog.of({
-      append: (events) => {
-        const rows = events.map(fromEvent)
-        return Array.isArrayNonEmpty(rows) ? done(sql`INSERT INTO audit_events ${sql.insert(rows)}`) : Effect.void
-      },
+      append: (events) => (events.length === 0 ? Effect.void : done(sql`${inserting(sql, events)}`)),
       latest: (issuer, limit) =>
         all(sql<Row>`SELECT * FROM audit_events WHERE issuer = ${issuer} ORDER BY id DESC LIMIT ${limit}`, toEvent),
       prune: (before, limit) => prune(sql, "audit_events", sql`at < ${toDate(before)}`, limit)

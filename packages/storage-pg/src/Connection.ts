@@ -34,9 +34,10 @@ export const layer = (
     maxConnections: options.maxConnections ?? 10,
     applicationName: options.applicationName ?? "lockspire",
     // Statements of different requests share connections and their writes, which halves what a read costs; no more of
-    // them than this wait behind one that waits for a lock. Transactions have a connection to themselves.
+    // them than this wait behind one that waits for a lock, or for the disk to have what it wrote. Transactions have a
+    // connection to themselves.
     multiplex: true,
-    multiplexConcurrency: 8,
+    multiplexConcurrency: 4,
     connectTimeout: "3 seconds",
     keepAlive: "10 seconds",
     startupParameters: {

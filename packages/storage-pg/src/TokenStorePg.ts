@@ -6,10 +6,10 @@
  */
 import { TokenStore } from "@lockspire/core"
 import { type DateTime, Effect, Layer } from "effect"
-import { all, client, count, done, first, prune, toDate, toJson, wrote } from "./statement.ts"
+import { inserting, issuing } from "./issuing.ts"
+import { all, client, count, done, first, prune, toDate, wrote } from "./statement.ts"
 import {
   type AccessTokenRow,
-  fromDetails,
   fromGrant,
   type GrantRow,
   type RefreshTokenRow,
@@ -29,16 +29,13 @@ const accessColumns = `
   tokens.actor, tokens.authorization_details AS token_authorization_details, tokens.token_hash,
   tokens.client_id AS token_client_id, tokens.scope AS token_scope, tokens.audience, tokens.confirmation,
   tokens.issued_at, tokens.expires_at AS token_expires_at, tokens.revoked_at AS token_revoked_at,
-  coalesce(clients.disabled, true) AS client_disabled`
+  coalesce(clients.disabled, true) AS client_disabled, clients.metadata AS client_metadata`
 
 export const layer = Layer.effect(
   TokenStore,
   Effect.map(client, (sql) => {
     const refresh = sql.literal(refreshColumns)
     const access = sql.literal(accessColumns)
-    const accessInsert = sql.literal(
-      "issuer, grant_id, token_hash, client_id, subject, actor, authorization_details, scope, audience, confirmation, issued_at, expires_at"
-    )
 
     // The token first and its grant only if the token is still live: whoever loses holds no lock on the grant, and can
     // go on to revoke it without waiting for another loser.
@@ -87,22 +84,16 @@ export const layer = Layer.effect(
           (row) => row.grant_id
         ),
 
-      insertAccessToken: (token) => {
-        const { grantId, issuer } = token
-        const values = sql`
-          ${token.tokenHash}, ${token.clientId}, ${token.subject}, ${toJson(token.actor)}::json,
-          ${fromDetails(token.authorizationDetails)}::json, ${token.scope}::text[],
-          ${token.audience}::text[], ${toJson(token.confirmation)}::jsonb, ${toDate(token.issuedAt)}::timestamptz, ${toDate(token.expiresAt)}::timestamptz`
-        return wrote(
+      issue: (issuance) => {
+        const { grantId, issuer } = issuance.accessToken
+        const moved =
           grantId === undefined
-            ? sql`INSERT INTO access_tokens (${accessInsert}) VALUES (${issuer}, NULL, ${values}) RETURNING 1`
+            ? sql`SELECT ${issuer}::text AS issuer, NULL::text AS grant_id`
             : sql`
-                INSERT INTO access_tokens (${accessInsert})
-                SELECT issuer, grant_id, ${values}
-                FROM grants WHERE issuer = ${issuer} AND grant_id = ${grantId} AND revoked_at IS NULL
-                FOR SHARE
-                RETURNING 1`
-        )
+                SELECT issuer, grant_id FROM grants
+                WHERE issuer = ${issuer} AND grant_id = ${grantId} AND revoked_at IS NULL
+                FOR SHARE`
+        return wrote(sql`WITH moved AS (${moved}), ${issuing(sql, issuance)}`)
       },
       findAccessToken: (issuer, tokenHash) =>
         first(
@@ -115,7 +106,8 @@ export const layer = Layer.effect(
           (row) => ({
             token: toAccessToken(row),
             grant: row.token_grant_id === null ? undefined : toGrant(row),
-            clientDisabled: row.client_disabled
+            clientDisabled: row.client_disabled,
+            clientMetadata: row.client_metadata ?? {}
           })
         ),
       revokeAccessToken: (issuer, tokenHash, clientId, at) =>
@@ -124,16 +116,6 @@ export const layer = Layer.effect(
           WHERE issuer = ${issuer} AND token_hash = ${tokenHash} AND client_id = ${clientId} AND revoked_at IS NULL
           RETURNING 1`),
 
-      insertRefreshToken: (token) =>
-        wrote(sql`
-          INSERT INTO refresh_tokens
-            (issuer, grant_id, token_hash, client_id, scope, confirmation, issued_at, expires_at)
-          SELECT issuer, grant_id, ${token.tokenHash}, ${token.clientId}, ${token.scope}, ${toJson(token.confirmation)}::jsonb,
-            ${toDate(token.issuedAt)}, ${toDate(token.expiresAt)}
-          FROM grants WHERE issuer = ${token.issuer} AND grant_id = ${token.grantId} AND revoked_at IS NULL
-          FOR SHARE
-          ON CONFLICT (issuer, grant_id) WHERE rotated_at IS NULL DO NOTHING
-          RETURNING 1`),
       findRefreshToken: (issuer, tokenHash) =>
         first(
           sql<RefreshTokenRow>`
@@ -142,26 +124,31 @@ export const layer = Layer.effect(
             WHERE tokens.issuer = ${issuer} AND tokens.token_hash = ${tokenHash}`,
           (row) => ({ token: toRefreshToken(row), grant: toGrant(row) })
         ),
-      rotate: (issuer, tokenHash, clientId, at, rotation) =>
+      rotate: (issuer, tokenHash, clientId, at, rotation, issuance) =>
         wrote(sql`
-          WITH ${usable(issuer, tokenHash, clientId, at)}
-          UPDATE refresh_tokens tokens SET
-            rotated_at = ${toDate(at)}, replay_until = ${toDate(rotation.replayUntil)},
-            request_hash = ${rotation.requestHash}, sealed_response = ${rotation.sealedResponse ?? null}
-          FROM live WHERE tokens.issuer = live.issuer AND tokens.token_hash = live.token_hash
-          RETURNING 1`),
-      replay: (issuer, tokenHash, clientId, at, limit) =>
+          WITH ${usable(issuer, tokenHash, clientId, at)}, moved AS (
+            UPDATE refresh_tokens tokens SET
+              rotated_at = ${toDate(at)}, replay_until = ${toDate(rotation.replayUntil)},
+              request_hash = ${rotation.requestHash}, sealed_response = ${rotation.sealedResponse ?? null}
+            FROM live WHERE tokens.issuer = live.issuer AND tokens.token_hash = live.token_hash
+            RETURNING tokens.issuer, tokens.grant_id
+          ), ${issuing(sql, issuance)}`),
+      replay: (issuer, tokenHash, clientId, at, limit, events) =>
         wrote(sql`
-          UPDATE refresh_tokens SET replays = replays + 1
-          WHERE issuer = ${issuer} AND token_hash = ${tokenHash} AND client_id = ${clientId}
-            AND rotated_at IS NOT NULL AND replay_until > ${toDate(at)} AND replays < ${limit}
-          RETURNING 1`),
-      prolong: (issuer, tokenHash, clientId, at, until) =>
+          WITH moved AS (
+            UPDATE refresh_tokens SET replays = replays + 1
+            WHERE issuer = ${issuer} AND token_hash = ${tokenHash} AND client_id = ${clientId}
+              AND rotated_at IS NOT NULL AND replay_until > ${toDate(at)} AND replays < ${limit}
+            RETURNING 1
+          ), logged AS (${inserting(sql, events, "moved")})
+          SELECT 1 FROM moved`),
+      prolong: (issuer, tokenHash, clientId, at, until, issuance) =>
         wrote(sql`
-          WITH ${usable(issuer, tokenHash, clientId, at)}
-          UPDATE refresh_tokens tokens SET expires_at = ${toDate(until)}
-          FROM live WHERE tokens.issuer = live.issuer AND tokens.token_hash = live.token_hash
-          RETURNING 1`),
+          WITH ${usable(issuer, tokenHash, clientId, at)}, moved AS (
+            UPDATE refresh_tokens tokens SET expires_at = ${toDate(until)}
+            FROM live WHERE tokens.issuer = live.issuer AND tokens.token_hash = live.token_hash
+            RETURNING tokens.issuer, tokens.grant_id
+          ), ${issuing(sql, issuance)}`),
       forgetResponses: (before, limit) =>
         count(sql`
           UPDATE refresh_tokens SET sealed_response = NULL WHERE ctid = ANY (ARRAY(

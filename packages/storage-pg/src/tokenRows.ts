@@ -1,5 +1,5 @@
 /** Grants and tokens as rows, and back. */
-import { AuthorizationDetails, Claims, Confirmation, type Grant, type Token } from "@lockspire/core"
+import { AuthorizationDetails, Claims, type Client, Confirmation, type Grant, type Token } from "@lockspire/core"
 import { Schema } from "effect"
 import { fromDate, orUndefined, toDate } from "./statement.ts"
 
@@ -102,6 +102,7 @@ export interface AccessTokenRow extends JoinedTokenRow {
   readonly audience: ReadonlyArray<string>
   readonly token_revoked_at: Date | null
   readonly client_disabled: boolean
+  readonly client_metadata: Client.Client["metadata"] | null
 }
 
 export interface RefreshTokenRow extends JoinedTokenRow {

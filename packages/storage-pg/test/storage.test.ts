@@ -3,7 +3,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { AuthorizationCodeStore, ClientStore, Policy, TokenStore, Transaction } from "@lockspire/core"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, String } from "effect"
 import { SqlClient } from "effect/sql"
-import { authorizationCode, client, grant, issuer, longAgo, now } from "../../core/src/testing/contract/records.ts"
+import {
+  authorizationCode,
+  client,
+  grant,
+  grantOf,
+  issuer,
+  longAgo,
+  now
+} from "../../core/src/testing/contract/records.ts"
 import { PostgresStorage } from "../src/index.ts"
 import { TestDatabase } from "../src/testing/index.ts"
 
@@ -12,7 +20,10 @@ describe("nodes", () => {
     Effect.gen(function* () {
       const codes = yield* AuthorizationCodeStore
       const { within } = yield* Transaction
-      for (let times = 0; times < 5; times++) yield* codes.insert(authorizationCode({ expiresAt: longAgo }))
+      for (let times = 0; times < 5; times++) {
+        const code = authorizationCode({ expiresAt: longAgo })
+        yield* codes.issue(code, grantOf(code), [])
+      }
       const [deleted, finish] = [yield* Deferred.make<number>(), yield* Deferred.make<void>()]
       const first = yield* Effect.forkChild(
         within(

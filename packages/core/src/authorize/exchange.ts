@@ -16,8 +16,8 @@ import { isCodeVerifier } from "../oauth/Pkce.ts"
 import { bindingOf, keepsTo, refreshBindingOf, type Sender } from "../proof/sender.ts"
 import { requestedResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
+import { following } from "../token/Issuance.ts"
 import { prepare } from "../token/issue.ts"
-import { storePrepared } from "../token/store.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 import { type AuthorizationCode, isExpired } from "./AuthorizationCode.ts"
 import { AuthorizationCodeStore } from "./AuthorizationCodeStore.ts"
@@ -55,7 +55,7 @@ export const exchange = Effect.fnUntraced(function* (
     found !== undefined,
     () => new InvalidGrant({ reason: "CodeUnknown" })
   )
-  const code = found!
+  const { code, grant } = found!
   // First of all: another client can neither burn nor revoke what is not its own.
   yield* check(
     "RFC 6749 §4.1.3: the code was issued to this client",
@@ -90,11 +90,11 @@ export const exchange = Effect.fnUntraced(function* (
     // Whoever guesses has one guess. Nothing can come of the grant any more, so nobody is told that it is live.
     yield* transaction.within(
       Effect.gen(function* () {
-        if (!(yield* codes.redeem(issuer, codeHash, client.clientId, now))) return
-        yield* tokens.revokeGrant(issuer, code.grantId, now, "CodeVerifierMismatch")
+        if (!(yield* codes.spend(issuer, codeHash, client.clientId, now))) return
+        const isRevoked = yield* tokens.revokeGrant(issuer, code.grantId, now, "CodeVerifierMismatch")
         yield* audit.append([
           event("authorization_code.spent", "grant", code.grantId, "CodeVerifierMismatch"),
-          event("grant.revoked", "grant", code.grantId, "CodeVerifierMismatch")
+          ...(isRevoked ? [event("grant.revoked", "grant", code.grantId, "CodeVerifierMismatch")] : [])
         ])
       })
     )
@@ -108,7 +108,6 @@ export const exchange = Effect.fnUntraced(function* (
   yield* keepsTo(code.dpopJkt === undefined ? undefined : { jkt: code.dpopJkt }, sender)
   const confirmation = yield* bindingOf(sender)
 
-  const grant = Option.getOrUndefined(yield* tokens.findGrant(issuer, code.grantId))
   if (grant?._tag !== "Live") {
     return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
   }
@@ -132,17 +131,15 @@ export const exchange = Effect.fnUntraced(function* (
     refreshConfirmation: yield* refreshBindingOf(client, sender.rules, confirmation, grant.resources),
     refreshScope: grant.scope
   })
-  const outcome = yield* transaction.within(
-    Effect.gen(function* () {
-      if (!(yield* codes.redeem(issuer, codeHash, client.clientId, now))) return "Replayed"
-      const redeemed = event("authorization_code.redeemed", "grant", code.grantId)
-      return (yield* storePrepared(prepared, redeemed)) ? "Stored" : "GrantRevoked"
-    })
-  )
-  if (outcome === "Replayed") yield* replayed
-  yield* check("RFC 6749 §4.1.2: the code is used once", outcome !== "Replayed", replay)
-  yield* check("the grant is live", outcome === "Stored", () => new InvalidGrant({ reason: "GrantRevoked" }))
-  return prepared.response
+  const redeemed = following(event("authorization_code.redeemed", "grant", code.grantId), prepared)
+  if (yield* codes.redeem(issuer, codeHash, client.clientId, now, redeemed)) return prepared.response
+
+  // Somebody was faster: whoever used the code, or whoever revoked the grant.
+  const again = Option.getOrUndefined(yield* codes.find(issuer, codeHash))
+  const isReplay = again?.code._tag === "Redeemed"
+  if (isReplay) yield* replayed
+  yield* check("RFC 6749 §4.1.2: the code is used once", !isReplay, replay)
+  return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
 })
 
 /** RFC 6749 §4.1.3; RFC 7636 §4.5. */

@@ -114,16 +114,13 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const unused = yield* isUnused(issuer, request)
   yield* mustBeFirst(unused ? undefined : "request object", request, client)
   if (step?._tag === "Refuse") {
-    yield* mustBeFirst(yield* transaction.within(useUp(issuer, request, facts.now)), request, client)
+    yield* mustBeFirst(yield* useUp(issuer, request, facts.now, Effect.void), request, client)
     return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
   }
   if (step?._tag === "Issue") {
     const { code, store } = yield* prepareCode(client, request, step.authentication, askedOf(request))
     const response = yield* secured(success(issuer, request, code), client)
-    const used = yield* transaction.within(
-      Effect.tap(useUp(issuer, request, facts.now), (before) => (before === undefined ? store : Effect.void))
-    )
-    yield* mustBeFirst(used, request, client)
+    yield* mustBeFirst(yield* useUp(issuer, request, facts.now, store), request, client)
     return { _tag: "Respond", response } satisfies Outcome
   }
 
@@ -282,8 +279,7 @@ const finishWith = <E, R>(
     const ended = yield* transaction.within(
       Effect.gen(function* () {
         if (!(yield* interactions.finish(issuer, handleHash, browserHash!, at, decidedBy))) return undefined
-        const used = yield* useUp(issuer, request, at)
-        if (used === undefined) yield* store
+        const used = yield* useUp(issuer, request, at, store)
         yield* audit.append([event(used === undefined ? action : "interaction.refused", "interaction", handleHash)])
         return { used }
       })

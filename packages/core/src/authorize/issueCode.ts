@@ -1,6 +1,5 @@
 /** From facts and a decision to a code, RFC 6749 §4.1.2. */
 import { DateTime, Effect } from "effect"
-import { AuditLog } from "../audit/AuditLog.ts"
 import { eventsBy, subject as subjectActor } from "../audit/event.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
 import type { Client } from "../client/Client.ts"
@@ -11,7 +10,6 @@ import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import { subjectFor } from "../subject/subjectFor.ts"
 import type { Live } from "../token/Grant.ts"
-import { TokenStore } from "../token/TokenStore.ts"
 import type { Issued } from "./AuthorizationCode.ts"
 import { AuthorizationCodeStore } from "./AuthorizationCodeStore.ts"
 
@@ -27,7 +25,7 @@ const grantedClaims = (request: AuthorizationRequest, granted: Asked): Live["cla
   return { ...(userinfo === undefined ? {} : { userinfo }), ...(idToken === undefined ? {} : { id_token: idToken }) }
 }
 
-/** A code, its grant and what stores them; `store` belongs in the transaction that ends the interaction. */
+/** A code, and the move that stores it with its grant; where an interaction ends with it, in that transaction. */
 export const prepareCode = Effect.fnUntraced(function* (
   client: Client,
   request: AuthorizationRequest,
@@ -76,13 +74,8 @@ export const prepareCode = Effect.fnUntraced(function* (
     expiresAt: DateTime.add(now, { seconds: policy.authorizationCodeLifetime })
   }
   const event = eventsBy(issuer, now, subjectActor(authentication.subject))
-  const store = Effect.gen(function* () {
-    const tokens = yield* TokenStore
-    const codes = yield* AuthorizationCodeStore
-    const audit = yield* AuditLog
-    yield* tokens.insertGrant(grant)
-    yield* codes.insert(issued)
-    yield* audit.append([event("authorization_code.issued", "grant", grantId, request.clientId)])
-  })
+  const store = AuthorizationCodeStore.use((codes) =>
+    codes.issue(issued, grant, [event("authorization_code.issued", "grant", grantId, request.clientId)])
+  )
   return { code, store }
 })

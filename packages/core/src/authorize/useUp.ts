@@ -11,6 +11,7 @@ import { currentPolicy, type Policies } from "../issuer/Policy.ts"
 import { InvalidRequestObject, InvalidRequestUri } from "../oauth/OAuthError.ts"
 import { PushedRequestStore } from "../par/PushedRequestStore.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
+import { Transaction } from "../storage/Transaction.ts"
 
 /** RFC 9101 §10.2: by which the ids of request objects are remembered. */
 const purpose = "request-object"
@@ -18,8 +19,8 @@ const purpose = "request-object"
 /** What was used before, if anything was: a value, since what else the transaction writes has to stay. */
 export type UsedBefore = "request_uri" | "request object" | undefined
 
-/** Uses up what counts once, in the open transaction. */
-export const useUp = Effect.fnUntraced(function* (
+/** Uses up what counts once. */
+const uses = Effect.fnUntraced(function* (
   issuer: string,
   request: AuthorizationRequest,
   at: DateTime.Utc
@@ -41,6 +42,26 @@ export const useUp = Effect.fnUntraced(function* (
     if (!isFirst) return "request object"
   }
   return undefined
+})
+
+/**
+ * Uses up what counts once, and with it runs `store`, which is one move; unless something was used before. Of most
+ * requests nothing counts once, and one move needs no transaction around it.
+ */
+export const useUp = Effect.fnUntraced(function* <E, R>(
+  issuer: string,
+  request: AuthorizationRequest,
+  at: DateTime.Utc,
+  store: Effect.Effect<void, E, R>
+) {
+  const transaction = yield* Transaction
+  if (request.pushedAs === undefined && request.requestObject === undefined) {
+    yield* store
+    return undefined
+  }
+  return yield* transaction.within(
+    Effect.tap(uses(issuer, request, at), (before) => (before === undefined ? store : Effect.void))
+  )
 })
 
 /** Whether it can still be used: asked before a person is asked for anything. `useUp` decides. */

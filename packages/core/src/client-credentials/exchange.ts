@@ -7,13 +7,13 @@ import { UnauthorizedClient } from "../oauth/OAuthError.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
 import { bindingOf, type Sender } from "../proof/sender.ts"
 import { currentResources, requestedResources } from "../resource/registry.ts"
-import { Transaction } from "../storage/Transaction.ts"
 import { prepareAccessToken } from "../token/accessToken.ts"
-import { accessTokenResponse, storeAccessToken } from "../token/store.ts"
+import { accessTokenResponse } from "../token/issue.ts"
+import { TokenStore } from "../token/TokenStore.ts"
 import { unattendedScope } from "./unattendedScope.ts"
 
 const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters, sender: Sender) {
-  const transaction = yield* Transaction
+  const tokens = yield* TokenStore
   const resources = yield* currentResources
   yield* check(
     "RFC 6749 §4.4: the client is confidential",
@@ -36,7 +36,7 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
     audience,
     confirmation: yield* bindingOf(sender)
   })
-  yield* transaction.within(storeAccessToken(prepared))
+  yield* tokens.issue(prepared)
   // RFC 6749 §4.4.3: no refresh token; the client can authenticate again at any time.
   return accessTokenResponse(prepared)
 })

@@ -102,7 +102,7 @@ export const make = (stated: Partial<Client> & Pick<Client, "issuer" | "clientId
 export const isConfidential = (client: Client): boolean => client.tokenEndpointAuthMethod !== "none"
 
 /** A metadata field that is text, or undefined. */
-export const textMetadata = (client: Client, name: string): string | undefined => {
+export const textMetadata = (client: Pick<Client, "metadata">, name: string): string | undefined => {
   const value = Object.hasOwn(client.metadata, name) ? client.metadata[name] : undefined
   return typeof value === "string" ? value : undefined
 }

@@ -4,7 +4,6 @@
  * with assertions that name their client, resource and scope.
  */
 import { DateTime, Effect, Option } from "effect"
-import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check, checking } from "../audit/Refusal.ts"
 import type { AuthenticatedClient } from "../client/authenticate.ts"
@@ -23,7 +22,9 @@ import { normalForm, type Resource } from "../resource/Resource.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { subjectFor } from "../subject/subjectFor.ts"
 import { prepareAccessToken } from "../token/accessToken.ts"
-import { accessTokenResponse, storeAccessToken } from "../token/store.ts"
+import { following } from "../token/Issuance.ts"
+import { accessTokenResponse } from "../token/issue.ts"
+import { TokenStore } from "../token/TokenStore.ts"
 import { type VerifiedAssertion, verifyAssertion } from "./assertion.ts"
 
 const textsOf = (value: unknown): ReadonlyArray<string> =>
@@ -47,7 +48,7 @@ const assertedResources = ({ by, claims }: VerifiedAssertion, resources: Readonl
 
 const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters, sender: Sender) {
   const replays = yield* ReplayStore
-  const audit = yield* AuditLog
+  const tokens = yield* TokenStore
   const host = yield* HostResolver
   const subjects = yield* AssertionSubjects
   const transaction = yield* Transaction
@@ -115,12 +116,12 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
   })
   const valueHash = yield* hashToken(JSON.stringify([by.identifier, jti]))
   const event = eventsBy(issuer, yield* DateTime.now, clientActor(client.clientId))
+  const redeemed = event("assertion.redeemed", "trusted_issuer", by.identifier, valueHash)
   // The last step: whoever is refused before burns nothing of the owner's.
   const isFirst = yield* transaction.within(
     Effect.gen(function* () {
       if (!(yield* replays.first(issuer, "assertion-grant", valueHash, until))) return false
-      yield* audit.append([event("assertion.redeemed", "trusted_issuer", by.identifier, valueHash)])
-      return yield* storeAccessToken(prepared)
+      return yield* tokens.issue(following(redeemed, prepared))
     })
   )
   yield* check(

@@ -19,9 +19,9 @@ import * as Scope from "../oauth/Scope.ts"
 import { bindingOf, keepsTo, refreshBindingOf, type Sender } from "../proof/sender.ts"
 import { requestedResources } from "../resource/registry.ts"
 import { Transaction } from "../storage/Transaction.ts"
+import { following } from "../token/Issuance.ts"
 import { prepare, type TokenResponse } from "../token/issue.ts"
 import { refreshEnd, refreshPolicyOf } from "../token/refreshPolicy.ts"
-import { storePrepared } from "../token/store.ts"
 import type { RotatedRefreshToken } from "../token/Token.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
@@ -103,13 +103,9 @@ export const exchange = Effect.fnUntraced(function* (
     const kept = yield* replayedResponse(rotated, refreshToken, requestHash, now)
     const isAnswered =
       Option.isSome(kept) &&
-      (yield* transaction.within(
-        Effect.gen(function* () {
-          if (!(yield* tokens.replay(issuer, tokenHash, client.clientId, now, policy.replayCount))) return false
-          yield* audit.append([event("refresh_token.replayed", "refresh_token", tokenHash)])
-          return true
-        })
-      ))
+      (yield* tokens.replay(issuer, tokenHash, client.clientId, now, policy.replayCount, [
+        event("refresh_token.replayed", "refresh_token", tokenHash)
+      ]))
     const response = isAnswered ? kept : Option.none<TokenResponse>()
     if (Option.isNone(response)) {
       yield* transaction.within(
@@ -176,13 +172,9 @@ export const exchange = Effect.fnUntraced(function* (
     refreshScope: policy.rotates ? token.scope : undefined
   })
   if (!policy.rotates) {
-    const isStored = yield* transaction.within(
-      Effect.gen(function* () {
-        if (!(yield* tokens.prolong(issuer, tokenHash, client.clientId, now, end))) return false
-        return yield* storePrepared(prepared, event("refresh_token.used", "refresh_token", tokenHash))
-      })
-    )
-    yield* check("the grant is live", isStored, () => new InvalidGrant({ reason: "GrantRevoked" }))
+    const used = following(event("refresh_token.used", "refresh_token", tokenHash), prepared)
+    const isIssued = yield* tokens.prolong(issuer, tokenHash, client.clientId, now, end, used)
+    yield* check("the grant is live", isIssued, () => new InvalidGrant({ reason: "GrantRevoked" }))
     return { ...prepared.response, refresh_token: refreshToken }
   }
 
@@ -195,13 +187,8 @@ export const exchange = Effect.fnUntraced(function* (
         ? undefined
         : yield* crypto.seal(yield* responseKey(refreshToken), body, responseContext(issuer, client.clientId))
   }
-  const isStored = yield* transaction.within(
-    Effect.gen(function* () {
-      if (!(yield* tokens.rotate(issuer, tokenHash, client.clientId, now, rotation))) return false
-      return yield* storePrepared(prepared, event("refresh_token.rotated", "refresh_token", tokenHash))
-    })
-  )
-  if (isStored) return prepared.response
+  const rotated = following(event("refresh_token.rotated", "refresh_token", tokenHash), prepared)
+  if (yield* tokens.rotate(issuer, tokenHash, client.clientId, now, rotation, rotated)) return prepared.response
 
   // Somebody was faster: another tab with the same token, or whoever revoked the grant.
   const again = Option.getOrUndefined(yield* tokens.findRefreshToken(issuer, tokenHash))

@@ -4,7 +4,6 @@
  * audience are bounded by the subject token and by the operator's rule, and the new token dies with the subject's grant.
  */
 import { DateTime, Effect } from "effect"
-import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check, checking, refuse } from "../audit/Refusal.ts"
 import type { AuthenticatedClient } from "../client/authenticate.ts"
@@ -17,11 +16,11 @@ import { InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
 import { optional, type Parameters, required } from "../oauth/Parameters.ts"
 import { bindingOf, proofMissing, type Sender } from "../proof/sender.ts"
 import { currentResources } from "../resource/registry.ts"
-import { Transaction } from "../storage/Transaction.ts"
 import { subjectFor } from "../subject/subjectFor.ts"
 import { prepareAccessToken } from "../token/accessToken.ts"
-import type { TokenResponse } from "../token/issue.ts"
-import { accessTokenResponse, storeAccessToken } from "../token/store.ts"
+import { following } from "../token/Issuance.ts"
+import { accessTokenResponse, type TokenResponse } from "../token/issue.ts"
+import { TokenStore } from "../token/TokenStore.ts"
 import { actOf, linksOf, mayAct, subjectOfLink } from "./actors.ts"
 import { allowedScope, requestedTargets, rulesForTargets } from "./bounds.ts"
 import { ExchangeRuleStore } from "./ExchangeRuleStore.ts"
@@ -58,10 +57,9 @@ const acceptable = Effect.fnUntraced(function* (
 
 const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, parameters: Parameters, sender: Sender) {
   const rules = yield* ExchangeRuleStore
-  const audit = yield* AuditLog
+  const tokens = yield* TokenStore
   const host = yield* HostResolver
   const validator = yield* TokenExchangeValidator
-  const transaction = yield* Transaction
   const issuer = (yield* CurrentIssuer).identifier
   const policy = yield* currentPolicy
   const resources = yield* currentResources
@@ -190,16 +188,10 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
       new InvalidRequest({ reason: "TokenTypeNotAccepted", parameter: "requested_token_type", received: requestedType })
   )
   const event = eventsBy(issuer, now, clientActor(client.clientId))
-  const isStored = yield* transaction.within(
-    Effect.gen(function* () {
-      if (!(yield* storeAccessToken(prepared))) return false
-      yield* audit.append([
-        event("token.exchanged", "access_token", subject.tokenHash, `${rule.name} → ${prepared.record.tokenHash}`)
-      ])
-      return true
-    })
-  )
-  yield* check("the grant is live", isStored, notAcceptable("subject_token", "Revoked"))
+  const reason = `${rule.name} → ${prepared.accessToken.tokenHash}`
+  const exchanged = event("token.exchanged", "access_token", subject.tokenHash, reason)
+  const isIssued = yield* tokens.issue(following(exchanged, prepared))
+  yield* check("the grant is live", isIssued, notAcceptable("subject_token", "Revoked"))
   const { access_token, ...rest } = accessTokenResponse(prepared)
   return { access_token, issued_token_type: requestedType, ...rest } satisfies ExchangeResponse
 })

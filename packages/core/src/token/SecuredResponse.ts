@@ -29,11 +29,16 @@ export const signedResponseAlg = (client: Client, answer: Answer): string | unde
     : (textMetadata(client, `${answer}_signed_response_alg`) ?? (answer === "userinfo" ? undefined : "RS256"))
 
 /** OpenID Connect Registration §2: where only `alg` is registered, `enc` is A128CBC-HS256. */
-export const encryptedResponse = (client: Client, answer: Answer) => {
+export const encryptedResponse = (client: Pick<Client, "metadata">, answer: Answer) => {
   const alg = textMetadata(client, `${answer}_encrypted_response_alg`)
   const enc = textMetadata(client, `${answer}_encrypted_response_enc`) ?? "A128CBC-HS256"
   return alg === undefined ? undefined : { alg, enc }
 }
+
+/** OpenID Connect Core §5.3.2: whether the client registered for a JWT where it would get JSON. */
+export const wantsUserinfoJwt = (client: Pick<Client, "metadata">): boolean =>
+  textMetadata(client, "userinfo_signed_response_alg") !== undefined ||
+  encryptedResponse(client, "userinfo") !== undefined
 
 /** What stands in for RS256, the default that a security profile may forbid: the first that it allows and has a key. */
 const substitutes = ["PS256", "ES256", "EdDSA", "Ed25519"] as const

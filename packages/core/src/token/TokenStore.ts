@@ -1,7 +1,11 @@
 import { Context, type DateTime, Effect, Layer, Option } from "effect"
+import { type AuditEvent, AuditLog } from "../audit/AuditLog.ts"
+import type { Client } from "../client/Client.ts"
 import * as MemoryTable from "../storage/MemoryTable.ts"
+import { Transaction } from "../storage/Transaction.ts"
 import type { Grant, Live } from "./Grant.ts"
-import type { AccessToken, LiveAccessToken, LiveRefreshToken, RefreshToken, RotatedRefreshToken } from "./Token.ts"
+import type { Issuance } from "./Issuance.ts"
+import type { AccessToken, LiveRefreshToken, RefreshToken, RotatedRefreshToken } from "./Token.ts"
 
 /** How a rotation ends the life of a refresh token. */
 export interface Rotation {
@@ -29,8 +33,11 @@ export class TokenStore extends Context.Service<
       because: string
     ) => Effect.Effect<ReadonlyArray<string>>
 
-    /** Adds a token, unless it has a grant that is no longer `Live`: then `false`, so that issuing cannot outrun revoking. */
-    readonly insertAccessToken: (token: LiveAccessToken) => Effect.Effect<boolean>
+    /**
+     * Issues by itself, unless the grant, if there is one, is no longer `Live`: then nothing and `false`, so that issuing
+     * cannot outrun revoking. A grant has one live refresh token; to issue a second is a defect.
+     */
+    readonly issue: (issuance: Issuance) => Effect.Effect<boolean>
     /** The token with its grant, if it has one, in whatever state. A token whose grant was deleted is gone. */
     readonly findAccessToken: (
       issuer: string,
@@ -40,6 +47,8 @@ export class TokenStore extends Context.Service<
         readonly token: AccessToken
         readonly grant: Grant | undefined
         readonly clientDisabled: boolean
+        /** What the client registered beside the protocol's own members. */
+        readonly clientMetadata: Client["metadata"]
       }>
     >
     /** Moves a token of that client to `Revoked`. `false` when there is no live one. */
@@ -50,41 +59,43 @@ export class TokenStore extends Context.Service<
       at: DateTime.Utc
     ) => Effect.Effect<boolean>
 
-    /** Adds a token, unless its grant is no longer `Live` or has a live refresh token already: then `false`. */
-    readonly insertRefreshToken: (token: LiveRefreshToken) => Effect.Effect<boolean>
     readonly findRefreshToken: (
       issuer: string,
       tokenHash: string
     ) => Effect.Effect<Option.Option<{ readonly token: RefreshToken; readonly grant: Grant }>>
     /**
-     * Moves `Live` to `Rotated`, if it is that client's, unexpired at `at`, and its grant `Live`. Of any number of
-     * concurrent calls for one token exactly one receives `true`.
+     * Moves `Live` to `Rotated` and issues what follows, if it is that client's, unexpired at `at`, and its grant
+     * `Live`. Of any number of concurrent calls for one token exactly one receives `true`.
      */
     readonly rotate: (
       issuer: string,
       tokenHash: string,
       clientId: string,
       at: DateTime.Utc,
-      rotation: Rotation
+      rotation: Rotation,
+      issuance: Issuance
     ) => Effect.Effect<boolean>
     /**
-     * Counts one more answer to a retry: `true` when the token is that client's, `Rotated`, its replay window open at
-     * `at`, and fewer than `limit` were given before. Of any number of concurrent calls no more than `limit` receive `true`.
+     * Counts one more answer to a retry, with its events: `true` when the token is that client's, `Rotated`, its replay
+     * window open at `at`, and fewer than `limit` were given before. Of any number of concurrent calls no more than
+     * `limit` receive `true`.
      */
     readonly replay: (
       issuer: string,
       tokenHash: string,
       clientId: string,
       at: DateTime.Utc,
-      limit: number
+      limit: number,
+      events: ReadonlyArray<AuditEvent>
     ) => Effect.Effect<boolean>
-    /** Moves the idle end of a token to `until`, on the conditions of `rotate`; it stays `Live`. */
+    /** Moves the idle end of a token to `until` and issues what follows, as `rotate` does; the token stays `Live`. */
     readonly prolong: (
       issuer: string,
       tokenHash: string,
       clientId: string,
       at: DateTime.Utc,
-      until: DateTime.Utc
+      until: DateTime.Utc,
+      issuance: Issuance
     ) => Effect.Effect<boolean>
     /** Forgets up to `limit` sealed responses whose replay window ended before `before`; how many. */
     readonly forgetResponses: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
@@ -97,11 +108,15 @@ export class TokenStore extends Context.Service<
     readonly pruneGrants: (before: DateTime.Utc, limit: number) => Effect.Effect<number>
   }
 >()("@lockspire/core/token/TokenStore") {
-  /** `isDisabled` answers whether a client is disabled: the PostgreSQL layer reads it in the same statement. */
-  static readonly layerMemory = (isDisabled: (issuer: string, clientId: string) => Effect.Effect<boolean>) =>
+  /** `clientOf` finds a client: the PostgreSQL layer reads it in the same statement. */
+  static readonly layerMemory = (
+    clientOf: (issuer: string, clientId: string) => Effect.Effect<Option.Option<Client>>
+  ) =>
     Layer.effect(
       TokenStore,
       Effect.gen(function* () {
+        const { within } = yield* Transaction
+        const audit = yield* AuditLog
         const grants = yield* MemoryTable.make<Grant>()
         const accessTokens = yield* MemoryTable.make<AccessToken>()
         const refreshTokens = yield* MemoryTable.make<RefreshToken>()
@@ -130,6 +145,40 @@ export class TokenStore extends Context.Service<
           )
         }
 
+        const add = Effect.fnUntraced(function* ({ accessToken, events, refreshToken }: Issuance) {
+          yield* accessTokens.step((rows) => rows.set(key(accessToken.issuer, accessToken.tokenHash), accessToken))
+          if (refreshToken !== undefined) {
+            const { grantId, issuer, tokenHash } = refreshToken
+            const isSecond = yield* refreshTokens.step((rows) => {
+              if (hasLive(rows, issuer, grantId)) return true
+              rows.set(key(issuer, tokenHash), refreshToken)
+              newest.set(key(issuer, grantId), key(issuer, tokenHash))
+              return false
+            })
+            if (isSecond) return yield* Effect.die(new Error(`The grant ${grantId} has a live refresh token already.`))
+          }
+          yield* audit.append(events)
+        })
+        /** Moves a token that is live, that client's and unexpired, while its grant is live, and issues what follows. */
+        const use = (
+          issuer: string,
+          tokenHash: string,
+          clientId: string,
+          at: DateTime.Utc,
+          move: (token: LiveRefreshToken) => RefreshToken,
+          issuance: Issuance
+        ) =>
+          within(
+            Effect.gen(function* () {
+              const token = Option.getOrUndefined(yield* refreshTokens.find(key(issuer, tokenHash)))
+              if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
+              if (!(yield* grantIsLive(issuer, token.grantId))) return false
+              yield* refreshTokens.step((rows) => rows.set(key(issuer, tokenHash), move(token)))
+              yield* add(issuance)
+              return true
+            })
+          )
+
         return TokenStore.of({
           insertGrant: (grant) => grants.step((rows) => rows.set(key(grant.issuer, grant.grantId), grant)),
           findGrant: (issuer, grantId) => grants.find(key(issuer, grantId)),
@@ -150,12 +199,15 @@ export class TokenStore extends Context.Service<
                 .map((row) => row.grantId)
             ),
 
-          insertAccessToken: Effect.fnUntraced(function* (token) {
-            const { grantId } = token
-            if (grantId !== undefined && !(yield* grantIsLive(token.issuer, grantId))) return false
-            yield* accessTokens.step((rows) => rows.set(key(token.issuer, token.tokenHash), token))
-            return true
-          }),
+          issue: (issuance) =>
+            within(
+              Effect.gen(function* () {
+                const { grantId, issuer } = issuance.accessToken
+                if (grantId !== undefined && !(yield* grantIsLive(issuer, grantId))) return false
+                yield* add(issuance)
+                return true
+              })
+            ),
           findAccessToken: Effect.fnUntraced(function* (issuer, tokenHash) {
             const token = Option.getOrUndefined(yield* accessTokens.find(key(issuer, tokenHash)))
             if (token === undefined) return Option.none()
@@ -164,8 +216,9 @@ export class TokenStore extends Context.Service<
                 ? undefined
                 : Option.getOrUndefined(yield* grants.find(key(issuer, token.grantId)))
             if (token.grantId !== undefined && grant === undefined) return Option.none()
-            const clientDisabled = yield* isDisabled(issuer, token.clientId)
-            return Option.some({ token, grant, clientDisabled })
+            const client = Option.getOrUndefined(yield* clientOf(issuer, token.clientId))
+            const clientDisabled = client?.disabled ?? true
+            return Option.some({ token, grant, clientDisabled, clientMetadata: client?.metadata ?? {} })
           }),
           revokeAccessToken: (issuer, tokenHash, clientId, at) =>
             accessTokens.step((rows) => {
@@ -175,50 +228,34 @@ export class TokenStore extends Context.Service<
               return true
             }),
 
-          insertRefreshToken: Effect.fnUntraced(function* (token) {
-            if (!(yield* grantIsLive(token.issuer, token.grantId))) return false
-            return yield* refreshTokens.step((rows) => {
-              if (hasLive(rows, token.issuer, token.grantId)) return false
-              rows.set(key(token.issuer, token.tokenHash), token)
-              newest.set(key(token.issuer, token.grantId), key(token.issuer, token.tokenHash))
-              return true
-            })
-          }),
           findRefreshToken: Effect.fnUntraced(function* (issuer, tokenHash) {
             const token = yield* refreshTokens.find(key(issuer, tokenHash))
             if (Option.isNone(token)) return Option.none()
             const grant = yield* grants.find(key(issuer, token.value.grantId))
             return Option.map(grant, (found) => ({ token: token.value, grant: found }))
           }),
-          rotate: Effect.fnUntraced(function* (issuer, tokenHash, clientId, at, rotation) {
-            const found = yield* refreshTokens.find(key(issuer, tokenHash))
-            if (Option.isNone(found) || !(yield* grantIsLive(issuer, found.value.grantId))) return false
-            return yield* refreshTokens.step((rows) => {
-              const token = rows.get(key(issuer, tokenHash))
-              if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
-              const rotated: RotatedRefreshToken = { ...token, _tag: "Rotated", rotatedAt: at, replays: 0, ...rotation }
-              rows.set(key(issuer, tokenHash), rotated)
-              return true
+          rotate: (issuer, tokenHash, clientId, at, rotation, issuance) => {
+            const rotate = (token: LiveRefreshToken): RotatedRefreshToken => ({
+              ...token,
+              _tag: "Rotated",
+              rotatedAt: at,
+              replays: 0,
+              ...rotation
             })
-          }),
-          replay: (issuer, tokenHash, clientId, at, limit) =>
-            refreshTokens.step((rows) => {
+            return use(issuer, tokenHash, clientId, at, rotate, issuance)
+          },
+          replay: (issuer, tokenHash, clientId, at, limit, events) => {
+            const count = refreshTokens.step((rows) => {
               const token = rows.get(key(issuer, tokenHash))
               if (token?._tag !== "Rotated" || token.clientId !== clientId || token.replays >= limit) return false
               if (!isAfter(token.replayUntil, at)) return false
               rows.set(key(issuer, tokenHash), { ...token, replays: token.replays + 1 })
               return true
-            }),
-          prolong: Effect.fnUntraced(function* (issuer, tokenHash, clientId, at, until) {
-            const found = yield* refreshTokens.find(key(issuer, tokenHash))
-            if (Option.isNone(found) || !(yield* grantIsLive(issuer, found.value.grantId))) return false
-            return yield* refreshTokens.step((rows) => {
-              const token = rows.get(key(issuer, tokenHash))
-              if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
-              rows.set(key(issuer, tokenHash), { ...token, expiresAt: until })
-              return true
             })
-          }),
+            return within(Effect.tap(count, (counted) => (counted ? audit.append(events) : Effect.void)))
+          },
+          prolong: (issuer, tokenHash, clientId, at, until, issuance) =>
+            use(issuer, tokenHash, clientId, at, (token) => ({ ...token, expiresAt: until }), issuance),
           forgetResponses: (before, limit) =>
             refreshTokens.step((rows) => {
               let forgotten = 0

@@ -3,7 +3,6 @@
  * may be encrypted to it.
  */
 import { DateTime, Effect, type Schema } from "effect"
-import type { AuditEvent } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check, checking } from "../audit/Refusal.ts"
 import type { Client } from "../client/Client.ts"
@@ -22,6 +21,7 @@ import * as Scope from "../oauth/Scope.ts"
 import { audienceOf, currentResources, scopeAt } from "../resource/registry.ts"
 import type { Resource } from "../resource/Resource.ts"
 import type { Live } from "./Grant.ts"
+import type { Issuance } from "./Issuance.ts"
 import { accessTokenLifetime } from "./Lifetime.ts"
 import { allowedAlgorithm } from "./SecuredResponse.ts"
 import type { LiveAccessToken } from "./Token.ts"
@@ -47,13 +47,11 @@ export interface AccessTokenFacts {
   readonly notAfter?: DateTime.Utc | undefined
 }
 
-/** A token that exists only in memory: nothing is issued until the transaction that stores the record commits. */
-export interface PreparedAccessToken {
+/** A token that exists only in memory: nothing is issued until the move that stores it. */
+export interface PreparedAccessToken extends Issuance {
   readonly token: string
-  readonly record: LiveAccessToken
   /** Seconds. */
   readonly lifetime: number
-  readonly event: AuditEvent
 }
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000)
@@ -150,13 +148,14 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
     expiresAt: DateTime.add(issuedAt, { seconds: lifetime })
   }
   const token = yield* tokenFor(facts, unnamed, own[0])
-  const record = { ...unnamed, tokenHash: yield* hashToken(token) }
+  const accessToken = { ...unnamed, tokenHash: yield* hashToken(token) }
   const event = eventsBy(issuer, issuedAt, clientActor(client.clientId))
   const prepared: PreparedAccessToken = {
     token,
-    record,
     lifetime,
-    event: event("access_token.issued", "access_token", record.tokenHash, grant?.grantId)
+    accessToken,
+    refreshToken: undefined,
+    events: [event("access_token.issued", "access_token", accessToken.tokenHash, grant?.grantId)]
   }
   return prepared
 })

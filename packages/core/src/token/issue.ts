@@ -1,6 +1,5 @@
 /** Making the tokens of one token response: RFC 6749 §5.1, OpenID Connect Core §3.1.3.3. */
 import { DateTime, Effect } from "effect"
-import type { AuditEvent } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import type { Client } from "../client/Client.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
@@ -8,11 +7,12 @@ import { currentPolicy } from "../issuer/Policy.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import { type Confirmation, tokenTypeOf } from "../oauth/Confirmation.ts"
 import * as Scope from "../oauth/Scope.ts"
-import { prepareAccessToken } from "./accessToken.ts"
+import { type PreparedAccessToken, prepareAccessToken } from "./accessToken.ts"
 import type { Live } from "./Grant.ts"
 import * as IdToken from "./IdToken.ts"
+import type { Issuance } from "./Issuance.ts"
 import { refreshEnd, refreshPolicyOf } from "./refreshPolicy.ts"
-import type { LiveAccessToken, LiveRefreshToken } from "./Token.ts"
+import type { LiveRefreshToken } from "./Token.ts"
 
 /** The body of a successful token response, RFC 6749 §5.1, in its order. */
 export interface TokenResponse {
@@ -26,12 +26,9 @@ export interface TokenResponse {
   readonly authorization_details?: ReadonlyArray<AuthorizationDetail>
 }
 
-/** Tokens that exist only in memory: nothing is issued until the transaction that stores them commits. */
-export interface Prepared {
+/** Tokens that exist only in memory: nothing is issued until the move that stores them. */
+export interface Prepared extends Issuance {
   readonly response: TokenResponse
-  readonly accessToken: LiveAccessToken
-  readonly refreshToken: LiveRefreshToken | undefined
-  readonly events: ReadonlyArray<AuditEvent>
 }
 
 /**
@@ -98,22 +95,30 @@ export const prepare = Effect.fnUntraced(function* (options: {
   const prepared: Prepared = {
     response: {
       access_token: access.token,
-      token_type: tokenTypeOf(access.record.confirmation),
+      token_type: tokenTypeOf(access.accessToken.confirmation),
       expires_in: access.lifetime,
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
       ...(idToken === undefined ? {} : { id_token: idToken }),
       // RFC 6749 §3.3: a scope is never empty. Where none was granted, leaving it out says the same (§5.1).
-      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(access.record.scope) }),
+      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(access.accessToken.scope) }),
       ...(options.authorizationDetails.length === 0 ? {} : { authorization_details: options.authorizationDetails })
     },
-    accessToken: access.record,
+    accessToken: access.accessToken,
     refreshToken: refreshRecord,
     events: [
-      access.event,
+      ...access.events,
       ...(refreshRecord === undefined
         ? []
         : [event("refresh_token.issued", "refresh_token", refreshRecord.tokenHash, grant.grantId)])
     ]
   }
   return prepared
+})
+
+/** The response that is one access token; a scope is never empty (RFC 6749 §3.3). */
+export const accessTokenResponse = ({ accessToken, lifetime, token }: PreparedAccessToken): TokenResponse => ({
+  access_token: token,
+  token_type: tokenTypeOf(accessToken.confirmation),
+  expires_in: lifetime,
+  ...(accessToken.scope.length === 0 ? {} : { scope: Scope.format(accessToken.scope) })
 })

@@ -12,7 +12,7 @@ import { optional, type Parameters } from "../oauth/Parameters.ts"
 import { confirmSender, type Presented, presentedToken, type ResourceRequest } from "../proof/resourceRequest.ts"
 import { endpointUris } from "../proof/sender.ts"
 import { rulesInForce } from "../profile/inForce.ts"
-import { encryptedResponse, encryptFor, signedResponseAlg, signFor } from "../token/SecuredResponse.ts"
+import { encryptFor, signedResponseAlg, signFor, wantsUserinfoJwt } from "../token/SecuredResponse.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
 /** RFC 6750 §2: in the header or in the form, never both. `form` is empty for a GET. */
@@ -77,7 +77,7 @@ const look = Effect.fnUntraced(function* (request: ResourceRequest, form: Parame
   )
   yield* check("the account exists", known !== undefined, () => new InvalidToken({ reason: "AccountGone" }))
   const claims: Claims = { ...select(known!, wanted), sub: grant.sub }
-  return { claims, clientId: token.clientId }
+  return { claims, clientId: token.clientId, metadata: found!.clientMetadata }
 })
 
 export const userinfo = (request: ResourceRequest, form: Parameters) =>
@@ -94,14 +94,12 @@ export type UserinfoResponse =
  */
 export const userinfoResponse = Effect.fnUntraced(function* (request: ResourceRequest, form: Parameters) {
   const clients = yield* ClientStore
-  const { claims, clientId } = yield* look(request, form)
+  const { claims, clientId, metadata } = yield* look(request, form)
+  if (!wantsUserinfoJwt({ metadata })) return { _tag: "Claims", claims } satisfies UserinfoResponse
   const iss = (yield* CurrentIssuer).identifier
   const client = Option.getOrUndefined(yield* clients.find(iss, clientId))
   if (client === undefined) return yield* new InvalidToken({ reason: "ClientDisabled" })
   const isSigned = signedResponseAlg(client, "userinfo") !== undefined
-  if (!isSigned && encryptedResponse(client, "userinfo") === undefined) {
-    return { _tag: "Claims", claims } satisfies UserinfoResponse
-  }
   const text = isSigned
     ? yield* signFor(client, "userinfo", undefined, { ...claims, iss, aud: client.clientId })
     : JSON.stringify(claims)

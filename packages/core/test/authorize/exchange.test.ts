@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { AuditLog } from "../../src/audit/AuditLog.ts"
 import type { Client } from "../../src/client/Client.ts"
-import { applicationsOf } from "../../src/consent/applications.ts"
+import { applicationsOf, revokeApplication } from "../../src/consent/applications.ts"
 import { hashToken } from "../../src/crypto/Crypto.ts"
 import { introspect } from "../../src/introspection/introspect.ts"
 import { aClient, aPublicClient, aResource, form, register, testIssuer } from "../../src/testing/fixtures.ts"
@@ -121,6 +121,18 @@ layer(Server.layer({ resources: [api, mail] }))("the authorization_code grant", 
       assert.deepStrictEqual(yield* applicationsOf(subject), [])
       const events = (yield* AuditLog.use((log) => log.latest(testIssuer, 2))).map((event) => event.action)
       assert.deepStrictEqual(events, ["grant.revoked", "authorization_code.spent"])
+    })
+  )
+
+  it.effect("RFC 7636 §4.6: a wrong verifier revokes nothing that was revoked before", () =>
+    Effect.gen(function* () {
+      const client = yield* register(aClient())
+      const { code, subject } = yield* aCode(client, { scope: "openid offline_access" })
+      yield* revokeApplication(subject, client.clientId)
+      yield* Effect.exit(Server.exchangeCode(client, code, { code_verifier: "w".repeat(43) }))
+      const events = (yield* AuditLog.use((log) => log.latest(testIssuer, 2))).map((event) => event.action)
+      assert.strictEqual(events[0], "authorization_code.spent")
+      assert.notStrictEqual(events[1], "authorization_code.spent")
     })
   )
 

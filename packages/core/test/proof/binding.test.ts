@@ -286,7 +286,7 @@ layer(Server.layer({ resources }))("what tokens are bound to", (it) => {
             find: (issuer, hash) =>
               Effect.map(
                 store.find(issuer, hash),
-                Option.map((code) => ({ ...code, dpopJkt: key.jkt }))
+                Option.map(({ code, grant }) => ({ code: { ...code, dpopJkt: key.jkt }, grant }))
               )
           })
         )

@@ -98,7 +98,7 @@ layer(Server.layer())("any sequence of moves", (it) => {
           const stored = yield* AuthorizationCodeStore.use((codes) =>
             Effect.flatMap(hashToken(code), (hash) => codes.find(testIssuer, hash))
           )
-          assert.strictEqual(stored._tag === "Some" && stored.value._tag, isSpent ? "Redeemed" : "Issued")
+          assert.strictEqual(stored._tag === "Some" && stored.value.code._tag, isSpent ? "Redeemed" : "Issued")
         }
         // Any answer by the owner after the first success was a replay.
         if (given.length === 1) {

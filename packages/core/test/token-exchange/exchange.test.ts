@@ -390,9 +390,9 @@ layer(Server.layer({ resources }))("the token exchange grant", (it) => {
       const events = yield* AuditLog.use((log) => log.latest(testIssuer, 2))
       assert.deepStrictEqual(
         events.map((event) => event.action),
-        ["token.exchanged", "access_token.issued"]
+        ["access_token.issued", "token.exchanged"]
       )
-      assert.isTrue(events[0]!.reason!.startsWith(rule.name))
+      assert.isTrue(events[1]!.reason!.startsWith(rule.name))
       yield* refusalOf(exchange(service, tokens.access_token, { scope: "orders.write" }))
       assert.deepStrictEqual(yield* AuditLog.use((log) => log.latest(testIssuer, 2)), events)
     })

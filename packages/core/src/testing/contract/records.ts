@@ -14,6 +14,7 @@ import type { Resource } from "../../resource/Resource.ts"
 import type { TrustedIssuer } from "../../jwt-bearer/TrustedIssuer.ts"
 import type { ExchangeRule } from "../../token-exchange/ExchangeRule.ts"
 import type { Live } from "../../token/Grant.ts"
+import type { Issuance } from "../../token/Issuance.ts"
 import type { LiveAccessToken, LiveRefreshToken } from "../../token/Token.ts"
 
 let serial = 0
@@ -189,6 +190,15 @@ export const refreshToken = (of: Live, over: Partial<LiveRefreshToken> = {}): Li
   ...over
 })
 
+export const issuance = (
+  accessToken: LiveAccessToken,
+  refreshToken?: LiveRefreshToken,
+  events: ReadonlyArray<AuditEvent> = [
+    auditEvent({ issuer: accessToken.issuer }),
+    auditEvent({ issuer: accessToken.issuer })
+  ]
+): Issuance => ({ accessToken, refreshToken, events })
+
 export const consent = (over: Partial<Consent> = {}): Consent => ({
   issuer,
   subject: unique("subject"),
@@ -265,3 +275,7 @@ export const authorizationCode = (over: Partial<Issued> = {}): Issued => ({
   expiresAt: after(60),
   ...over
 })
+
+/** The grant that the code stands for. */
+export const grantOf = (code: Issued, over: Partial<Live> = {}): Live =>
+  grant({ issuer: code.issuer, grantId: code.grantId, clientId: code.clientId, ...over })
