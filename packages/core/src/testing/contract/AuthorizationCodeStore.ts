@@ -153,7 +153,7 @@ export const suite = <E>(
       })
     )
 
-    it.effect("RFC 6749 §4.1.2: of any number of concurrent redemptions exactly one succeeds, and issues", () =>
+    it.effect("RFC 6749 §4.1.2: of any number of concurrent redemptions exactly one succeeds", () =>
       Effect.gen(function* () {
         const { next, redeemFor } = yield* inserted()
         yield* issuesWhatSucceeds(next, redeemFor, 1)

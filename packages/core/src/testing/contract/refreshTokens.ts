@@ -78,13 +78,11 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | AuditLo
       })
     )
 
-    it.effect(
-      "RFC 9700 §4.14.2: of any number of concurrent rotations exactly one succeeds, and issues what follows",
-      () =>
-        Effect.gen(function* () {
-          const { grant: record, rotateTo } = yield* withRefresh()
-          yield* issuesWhatSucceeds(() => issuance(accessToken(record), refreshToken(record)), rotateTo, 1)
-        })
+    it.effect("RFC 9700 §4.14.2: of any number of concurrent rotations exactly one succeeds", () =>
+      Effect.gen(function* () {
+        const { grant: record, rotateTo } = yield* withRefresh()
+        yield* issuesWhatSucceeds(() => issuance(accessToken(record), refreshToken(record)), rotateTo, 1)
+      })
     )
 
     it.effect("a token is rotated again and again: each time the new one takes the place of the old", () =>
