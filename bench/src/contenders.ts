@@ -23,7 +23,17 @@ export interface Contender {
 }
 
 const server = (name: string) => fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))
-const common = ["discovery", "jwks", "client-credentials", "introspection", "refresh", "sign-in"]
+const common = [
+  "discovery",
+  "jwks",
+  "client-credentials",
+  "client-credentials-jwt",
+  "introspection",
+  "refresh",
+  "par",
+  "sign-in",
+  "sign-in-par-dpop"
+]
 
 /** The first one records what the ceilings repeat. */
 export const contenders: ReadonlyArray<Contender> = [
@@ -71,7 +81,7 @@ export const contenders: ReadonlyArray<Contender> = [
     name: "bare-http-es256",
     file: server("bareHttp"),
     options: ({ answers, origin, port }) => ({ port, answers, origin, sign: true }),
-    workloads: ["refresh", "sign-in"],
+    workloads: ["client-credentials-jwt", "refresh", "sign-in", "sign-in-par-dpop"],
     isCeiling: true,
     offlinePrompt: undefined
   },
@@ -79,7 +89,7 @@ export const contenders: ReadonlyArray<Contender> = [
     name: "bare-http-insert",
     file: server("bareHttp"),
     options: ({ answers, origin, port, url }) => ({ port, answers, origin, url }),
-    workloads: ["client-credentials", "refresh", "sign-in"],
+    workloads: ["client-credentials", "client-credentials-jwt", "refresh", "par", "sign-in", "sign-in-par-dpop"],
     isCeiling: true,
     offlinePrompt: undefined
   }

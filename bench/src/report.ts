@@ -18,8 +18,9 @@ const find = (cells: ReadonlyArray<Cell>, workload: string, contender: string) =
 /** The ceiling that does the same kind of work, and on PostgreSQL one insert per write. */
 const ceilingOf = (workload: string, contender: string): string => {
   const isPostgres = contender.endsWith("-postgres")
-  if (isPostgres && ["client-credentials", "refresh", "sign-in"].includes(workload)) return "bare-http-insert"
-  return workload === "refresh" || workload === "sign-in" ? "bare-http-es256" : "bare-http"
+  const offers = (name: string) => contenders.some((one) => one.name === name && one.workloads.includes(workload))
+  if (isPostgres && offers("bare-http-insert")) return "bare-http-insert"
+  return offers("bare-http-es256") ? "bare-http-es256" : "bare-http"
 }
 
 const line = (cells: ReadonlyArray<Cell>, cell: Cell): ReadonlyArray<string> => {

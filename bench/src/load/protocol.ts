@@ -20,7 +20,7 @@ export interface RecordedAnswer {
   readonly body: string
 }
 
-/** By method and path. */
+/** By method and path, and by the parameter that makes the answer another one. */
 export type Recorded = Readonly<Record<string, RecordedAnswer>>
 
 /** To a server; each answers with `Usage`. */
