@@ -52,8 +52,15 @@ const oidcProvider: Fill = async (pool, _issuer, from, to) => {
   await pool.query("VACUUM ANALYZE")
 }
 
+const fills: Readonly<Record<string, Fill>> = {
+  "lockspire-postgres": lockspire,
+  "node-oidc-provider-postgres": oidcProvider
+}
+
+export const isFilled = (contender: string): boolean => Object.hasOwn(fills, contender)
+
 export const fill = async (contender: string, url: string, issuer: string, from: number, to: number): Promise<void> => {
   const pool = new Pool({ connectionString: url, max: 1 })
-  await (contender.startsWith("lockspire") ? lockspire : oidcProvider)(pool, issuer, from, to)
+  await fills[contender]!(pool, issuer, from, to)
   await pool.end()
 }

@@ -7,7 +7,7 @@ import * as timers from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { compare, type Plan, type Running, targetOf } from "./compare.ts"
 import { absent, contenders } from "./contenders.ts"
-import { fill } from "./growth.ts"
+import { fill, isFilled } from "./growth.ts"
 import type { Recorded } from "./load/protocol.ts"
 import { machine, versions } from "./machine.ts"
 import { startPostgres } from "./postgres.ts"
@@ -106,7 +106,7 @@ try {
   }
 
   const growth: Array<Growth> = []
-  const stored = all.filter(({ contender }) => !contender.isCeiling && contender.name.endsWith("-postgres"))
+  const stored = all.filter(({ contender }) => isFilled(contender.name))
   let before = 0
   for (const tokens of sizes) {
     for (const { contender, server } of stored) {
