@@ -19,6 +19,7 @@ export interface Plan {
 export const targetOf = ({ contender, server }: Running): Target => ({
   contender: contender.name,
   port: server.port,
+  ports: server.ports,
   offlinePrompt: contender.offlinePrompt,
   repeats: contender.isCeiling
 })

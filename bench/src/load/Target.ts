@@ -4,6 +4,8 @@ import { Connection } from "./Connection.ts"
 export interface Target {
   readonly contender: string
   readonly port: number
+  /** Where each connection goes in turn: several where several processes are one server. The first is `port`. */
+  readonly ports: ReadonlyArray<number>
   /** `prompt` with which this product grants offline access; OpenID Connect Core §11 lets a server demand `consent`. */
   readonly offlinePrompt: string | undefined
   /** A ceiling repeats one recorded answer, so nothing in it can be fresh. */

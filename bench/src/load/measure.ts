@@ -20,7 +20,10 @@ export interface Prepared {
 
 export const prepare = async (workload: Workload, target: Target): Promise<Prepared> => {
   const metadata = await discover(target)
-  const open = await Promise.all(Array.from({ length: workload.connections }, () => Connection.open(target.port)))
+  const { ports } = target
+  const open = await Promise.all(
+    Array.from({ length: workload.connections }, (_, index) => Connection.open(ports[index % ports.length]!))
+  )
   const steps = await workload.prepare(target, metadata, open)
   return { steps, close: () => open.forEach((connection) => connection.close()), pace: 30 }
 }

@@ -11,7 +11,7 @@ const answer = async (command: Command): Promise<Reply> => {
     if (command.type === "record") return { type: "recorded", answers: await record(command.target) }
     const { seconds, target } = command
     const workload = workloads.find(({ name }) => name === command.workload)!
-    const key = `${target.contender} ${workload.name}`
+    const key = `${target.contender} ${target.ports.join()} ${workload.name}`
     if (!prepared.has(key)) prepared.set(key, prepare(workload, target))
     const ready = await prepared.get(key)!
     makeAhead(ready, seconds)

@@ -32,4 +32,6 @@ export interface Usage {
   readonly type: "usage"
   readonly cpuMicros: number
   readonly rssBytes: number
+  /** The most that it ever was. */
+  readonly peakBytes: number
 }

@@ -21,8 +21,13 @@ import { clientJwks } from "../load/keys.ts"
 import { api, client, keyClient, person } from "../load/Target.ts"
 import { options, ready } from "./serving.ts"
 
-const { port, url } = options as { readonly port: number; readonly url?: string }
-const issuer = `http://localhost:${port}`
+const { issuerPort, port, url } = options as {
+  readonly port: number
+  readonly url?: string
+  /** Of the process whose issuer this one serves too. */
+  readonly issuerPort?: number
+}
+const issuer = `http://localhost:${issuerPort ?? port}`
 const signedInAt = DateTime.makeUnsafe(Date.now())
 const cookie = "host-session"
 
