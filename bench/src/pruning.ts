@@ -20,7 +20,9 @@ export const pruning = async (
 ): Promise<Pruning> => {
   const pool = new Pool({ connectionString: url, max: 1 })
   const left = async () => {
-    const { rows } = await pool.query("SELECT count(*)::int AS left FROM access_tokens WHERE expires_at < now()")
+    const { rows } = await pool.query(
+      "SELECT count(*)::int AS left FROM access_tokens WHERE expires_at < now() - interval '2 hours'"
+    )
     return { left: rows[0].left as number, at: performance.now() }
   }
   await fillExpired(pool, Math.ceil(perSecond * (plan.warmUpSeconds + plan.seconds)))

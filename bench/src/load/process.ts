@@ -12,7 +12,11 @@ const answer = async (command: Command): Promise<Reply> => {
     const { seconds, target } = command
     const workload = workloads.find(({ name }) => name === command.workload)!
     const key = `${target.contender} ${target.ports.join()} ${workload.name}`
-    if (!prepared.has(key)) prepared.set(key, prepare(workload, target))
+    if (command.isFirst) {
+      const before = await prepared.get(key)?.catch(() => undefined)
+      before?.close()
+      prepared.set(key, prepare(workload, target))
+    }
     const ready = await prepared.get(key)!
     makeAhead(ready, seconds)
     const before = process.cpuUsage()

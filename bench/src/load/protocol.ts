@@ -4,7 +4,14 @@ import type { Target } from "./Target.ts"
 
 /** To the load generator. */
 export type Command =
-  | { readonly type: "measure"; readonly workload: string; readonly target: Target; readonly seconds: number }
+  | {
+      readonly type: "measure"
+      readonly workload: string
+      readonly target: Target
+      readonly seconds: number
+      /** Prepares anew: connections and tokens of an earlier comparison may be over by now. */
+      readonly isFirst: boolean
+    }
   | { readonly type: "record"; readonly target: Target }
 
 /** From it. */
