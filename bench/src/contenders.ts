@@ -106,6 +106,6 @@ export const contenders: ReadonlyArray<Contender> = [
 
 /** Named in the table and in what is printed; absent here. */
 export const absent: ReadonlyArray<{ readonly name: string; readonly why: string }> = [
-  // Nor does the Go module proxy give github.com/ory/hydra/v2 to everybody.
+  // `go install github.com/ory/hydra/v2@v2.3.0` was tried: the Go module proxy refused it.
   { name: "hydra-postgres", why: "no server of it is written here" }
 ]
