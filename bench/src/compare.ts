@@ -19,14 +19,22 @@ export interface Plan {
 export const targetOf = ({ contender, server }: Running): Target => ({
   contender: contender.name,
   port: server.port,
+  ports: server.ports,
   offlinePrompt: contender.offlinePrompt,
   repeats: contender.isCeiling
 })
 
 /** One round at one contender; a sentence when an answer was wrong. */
-const once = async (load: Load, running: Running, workload: Workload, seconds: number): Promise<Round | string> => {
+const once = async (
+  load: Load,
+  running: Running,
+  workload: Workload,
+  seconds: number,
+  isFirst: boolean
+): Promise<Round | string> => {
   const before = await running.server.usage()
-  const reply = await load.ask({ type: "measure", workload: workload.name, target: targetOf(running), seconds })
+  const target = targetOf(running)
+  const reply = await load.ask({ type: "measure", workload: workload.name, target, seconds, isFirst })
   const after = await running.server.usage()
   if (reply.type !== "measured") return reply.type === "wrong" ? reply.why : "no measurement"
   return {
@@ -48,7 +56,7 @@ export const compare = async (
   for (let round = 0; round <= plan.rounds; round++) {
     for (const running of offering) {
       if (wrong.has(running)) continue
-      const result = await once(load, running, workload, round === 0 ? plan.warmUpSeconds : plan.seconds)
+      const result = await once(load, running, workload, round === 0 ? plan.warmUpSeconds : plan.seconds, round === 0)
       if (typeof result === "string") wrong.set(running, result)
       else if (round > 0) rounds.get(running)!.push(result)
     }

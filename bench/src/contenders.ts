@@ -23,7 +23,17 @@ export interface Contender {
 }
 
 const server = (name: string) => fileURLToPath(new URL(`servers/${name}.ts`, import.meta.url))
-const common = ["discovery", "jwks", "client-credentials", "introspection", "refresh", "sign-in"]
+const common = [
+  "discovery",
+  "jwks",
+  "client-credentials",
+  "client-credentials-jwt",
+  "introspection",
+  "refresh",
+  "par",
+  "sign-in",
+  "sign-in-par-dpop"
+]
 
 /** The first one records what the ceilings repeat. */
 export const contenders: ReadonlyArray<Contender> = [
@@ -60,6 +70,15 @@ export const contenders: ReadonlyArray<Contender> = [
     offlinePrompt: "consent"
   },
   {
+    name: "better-auth-postgres",
+    file: server("betterAuth"),
+    options: ({ port, url }) => ({ port, url }),
+    // It has no PAR.
+    workloads: common.filter((name) => !name.includes("par")),
+    isCeiling: false,
+    offlinePrompt: undefined
+  },
+  {
     name: "bare-http",
     file: server("bareHttp"),
     options: ({ answers, origin, port }) => ({ port, answers, origin }),
@@ -71,7 +90,7 @@ export const contenders: ReadonlyArray<Contender> = [
     name: "bare-http-es256",
     file: server("bareHttp"),
     options: ({ answers, origin, port }) => ({ port, answers, origin, sign: true }),
-    workloads: ["refresh", "sign-in"],
+    workloads: ["client-credentials-jwt", "refresh", "sign-in", "sign-in-par-dpop"],
     isCeiling: true,
     offlinePrompt: undefined
   },
@@ -79,7 +98,7 @@ export const contenders: ReadonlyArray<Contender> = [
     name: "bare-http-insert",
     file: server("bareHttp"),
     options: ({ answers, origin, port, url }) => ({ port, answers, origin, url }),
-    workloads: ["client-credentials", "refresh", "sign-in"],
+    workloads: ["client-credentials", "client-credentials-jwt", "refresh", "par", "sign-in", "sign-in-par-dpop"],
     isCeiling: true,
     offlinePrompt: undefined
   }
@@ -87,6 +106,6 @@ export const contenders: ReadonlyArray<Contender> = [
 
 /** Named in the table and in what is printed; absent here. */
 export const absent: ReadonlyArray<{ readonly name: string; readonly why: string }> = [
-  { name: "better-auth-postgres", why: "not installed in this workspace" },
-  { name: "hydra-postgres", why: "not built in this workspace" }
+  // `go install github.com/ory/hydra/v2@v2.3.0` was tried: the Go module proxy refused it.
+  { name: "hydra-postgres", why: "no server of it is written here" }
 ]

@@ -46,5 +46,6 @@ export const versions = (postgres: string): Readonly<Record<string, string>> => 
   effect: versionOf("effect"),
   "@effect/sql-pg": versionOf("@effect/sql-pg"),
   "node-oidc-provider": versionOf("oidc-provider"),
+  "@better-auth/oauth-provider": versionOf("@better-auth/oauth-provider"),
   pg: versionOf("pg")
 })

@@ -1,20 +1,25 @@
 /**
- * `npm run bench`: everything in one go, one table. `-- --quick` takes less than three minutes; `--only WORKLOAD` and
- * `--contenders A,B` narrow it while working, and then nothing is written.
+ * `npm run bench`: everything in one go, one table. `-- --quick` takes less than three minutes; `--only WORKLOAD`,
+ * `--contenders A,B` and `--also PART` narrow it while working, and then nothing is written.
  */
 import * as fs from "node:fs"
 import * as timers from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { compare, type Plan, type Running, targetOf } from "./compare.ts"
-import { absent, contenders } from "./contenders.ts"
-import { fill } from "./growth.ts"
+import { absent, type Contender, contenders } from "./contenders.ts"
+import { fill, isFilled } from "./growth.ts"
 import type { Recorded } from "./load/protocol.ts"
 import { machine, versions } from "./machine.ts"
 import { startPostgres } from "./postgres.ts"
 import { freePort, type Load, startLoad, startServer } from "./processes.ts"
+import { pruning } from "./pruning.ts"
 import { toMarkdown } from "./report.ts"
-import { type Cell, type Growth, rowOf, type Results, type Server } from "./results.ts"
+import { type Cell, type Growth, type Results, rowsOf, type Server } from "./results.ts"
+import { scale } from "./scale.ts"
+import { clientCredentials } from "./workloads/clientCredentials.ts"
 import { workloads } from "./workloads/index.ts"
+import { introspection } from "./workloads/introspection.ts"
+import { refresh } from "./workloads/refresh.ts"
 
 const { values } = parseArgs({
   options: {
@@ -23,23 +28,32 @@ const { values } = parseArgs({
     contenders: { type: "string" },
     rounds: { type: "string" },
     seconds: { type: "string" },
-    /** Numbers of tokens, ascending. */
-    growth: { type: "string" }
+    /** Numbers of tokens, ascending: `10k,1m,10m`. */
+    growth: { type: "string" },
+    /** What is measured beside workload and contender: `pruning`, `scale`. */
+    also: { type: "string" }
   }
 })
 
 const isPart = values.only !== undefined || values.contenders !== undefined
+const listed = (value: string | undefined, otherwise: string) =>
+  (value ?? otherwise).split(",").filter((one) => one !== "")
 const plan: Plan = {
-  warmUpSeconds: values.quick ? 1 : 3,
-  seconds: Number(values.seconds ?? (values.quick ? 1 : 4)),
+  warmUpSeconds: values.quick ? 0.5 : 3,
+  seconds: Number(values.seconds ?? (values.quick ? 0.6 : 4)),
   rounds: Number(values.rounds ?? (values.quick ? 3 : 5))
 }
-const sizes = (values.growth ?? (values.quick || isPart ? "" : "10000,1000000"))
-  .split(",")
-  .filter((size) => size !== "")
-  .map(Number)
-const chosen = contenders.filter(({ name }) => values.contenders?.split(",").includes(name) ?? true)
-const work = workloads.filter(({ name }) => values.only?.split(",").includes(name) ?? true)
+const isWhole = !values.quick && !isPart
+const sizes = listed(values.growth, isWhole ? "10k,1m,10m" : "").map((size) =>
+  Number(size.replace("k", "000").replace("m", "000000"))
+)
+const also = listed(values.also, isWhole ? "pruning,scale" : "")
+/** Lockspire and its twin, which is what a change is held against. */
+const isQuick = ({ isCeiling, name }: Contender) => isCeiling || /^(lockspire|node-oidc-provider)-/.test(name)
+const chosen = contenders.filter((one) =>
+  values.contenders === undefined ? !values.quick || isQuick(one) : listed(values.contenders, "").includes(one.name)
+)
+const work = workloads.filter(({ name }) => values.only === undefined || listed(values.only, "").includes(name))
 
 const say = (line: string) => console.error(line)
 
@@ -102,11 +116,12 @@ try {
   const measured: Array<Server> = []
   for (const { contender, server } of all) {
     const known = servers.find((one) => one.contender === contender.name)!
-    measured.push({ ...known, loadedBytes: (await server.usage()).rssBytes })
+    const { peakBytes, rssBytes } = await server.usage()
+    measured.push({ ...known, loadedBytes: rssBytes, peakBytes })
   }
 
   const growth: Array<Growth> = []
-  const stored = all.filter(({ contender }) => !contender.isCeiling && contender.name.endsWith("-postgres"))
+  const stored = all.filter(({ contender }) => isFilled(contender.name))
   let before = 0
   for (const tokens of sizes) {
     for (const { contender, server } of stored) {
@@ -116,11 +131,20 @@ try {
     before = tokens
     const found: Array<Cell> = []
     for (const workload of work.filter(({ name }) => name !== "discovery" && name !== "jwks")) {
-      found.push(...(await compare(load, stored, workload, plan)))
+      found.push(...(await compare(load, stored, workload, { ...plan, rounds: Math.min(plan.rounds, 3) })))
     }
     report(found)
     growth.push({ tokens, cells: found })
   }
+
+  const pruned = all.find(({ contender }) => contender.name === "lockspire-postgres")
+  const pruningFound =
+    also.includes("pruning") && pruned !== undefined
+      ? await pruning(load, pruned, postgres.url(pruned.contender.name), clientCredentials, plan)
+      : undefined
+  const scaleFound = also.includes("scale")
+    ? await scale(load, postgres, [clientCredentials, introspection, refresh], plan)
+    : []
 
   const results: Results = {
     machine: machine(),
@@ -129,6 +153,8 @@ try {
     cells,
     servers: measured,
     growth,
+    pruning: pruningFound,
+    scale: scaleFound,
     rounds: plan.rounds,
     seconds: plan.seconds
   }
@@ -136,7 +162,7 @@ try {
   console.log(markdown)
   if (!isPart) {
     const { date, machine: where, versions: which } = results
-    const json = { machine: where, date, versions: which, rows: cells.map(rowOf) }
+    const json = { machine: where, date, versions: which, rows: rowsOf(results) }
     fs.writeFileSync(new URL("../results.json", import.meta.url), `${JSON.stringify(json, null, 2)}\n`)
     fs.writeFileSync(new URL("../RESULTS.md", import.meta.url), markdown)
   }

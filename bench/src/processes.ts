@@ -10,9 +10,10 @@ export const isPinned = os.availableParallelism() > 1 && spawnSync("taskset", ["
 const children = new Set<ChildProcess>()
 process.on("exit", () => children.forEach((child) => child.kill()))
 
-const start = (core: number, file: string, args: ReadonlyArray<string>): ChildProcess => {
+/** On that core, where the machine lets us choose. */
+const start = (core: number | "any", file: string, args: ReadonlyArray<string>): ChildProcess => {
   const node = [process.execPath, ...(process.env["BENCH_NODE_OPTIONS"]?.split(" ") ?? []), file, ...args]
-  const [command = "", ...rest] = isPinned ? ["taskset", "-c", String(core), ...node] : node
+  const [command = "", ...rest] = isPinned && core !== "any" ? ["taskset", "-c", String(core), ...node] : node
   const child = spawn(command, rest, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: { ...process.env, NODE_ENV: "production", NODE_NO_WARNINGS: "1" }
@@ -39,6 +40,8 @@ const message = <A>(child: ChildProcess, what: string): Promise<A> =>
 
 export interface Server {
   readonly port: number
+  /** Of every process of it. */
+  readonly ports: ReadonlyArray<number>
   readonly startMs: number
   readonly usage: () => Promise<Usage>
   readonly stop: () => Promise<void>
@@ -61,13 +64,20 @@ const stop = (child: ChildProcess) =>
   })
 
 /** Starts a server process; `startMs` is from its start to its first connection. */
-export const startServer = async (name: string, file: string, port: number, options: object): Promise<Server> => {
+export const startServer = async (
+  name: string,
+  file: string,
+  port: number,
+  options: object,
+  core: number | "any" = 0
+): Promise<Server> => {
   const started = performance.now()
-  const child = start(0, file, [JSON.stringify(options)])
+  const child = start(core, file, [JSON.stringify(options)])
   await message(child, name)
   const startMs = performance.now() - started
   return {
     port,
+    ports: [port],
     startMs,
     usage: () => {
       const usage = message<Usage>(child, name)

@@ -18,12 +18,13 @@ const find = (cells: ReadonlyArray<Cell>, workload: string, contender: string) =
 /** The ceiling that does the same kind of work, and on PostgreSQL one insert per write. */
 const ceilingOf = (workload: string, contender: string): string => {
   const isPostgres = contender.endsWith("-postgres")
-  if (isPostgres && ["client-credentials", "refresh", "sign-in"].includes(workload)) return "bare-http-insert"
-  return workload === "refresh" || workload === "sign-in" ? "bare-http-es256" : "bare-http"
+  const offers = (name: string) => contenders.some((one) => one.name === name && one.workloads.includes(workload))
+  if (isPostgres && offers("bare-http-insert")) return "bare-http-insert"
+  return offers("bare-http-es256") ? "bare-http-es256" : "bare-http"
 }
 
 const line = (cells: ReadonlyArray<Cell>, cell: Cell): ReadonlyArray<string> => {
-  if (!cell.correct) return [cell.contender, "void", "", "", "", "", "", cell.why ?? ""]
+  if (!cell.correct) return [cell.contender, "void", "", "", "", "", "", "", "", cell.why ?? ""]
   const against = (name: string) => {
     const other = find(cells, cell.workload, name)
     return other?.correct ? cell.requestsPerSecond / other.requestsPerSecond : undefined
@@ -33,6 +34,7 @@ const line = (cells: ReadonlyArray<Cell>, cell: Cell): ReadonlyArray<string> => 
   const peerName = `node-oidc-provider-${storage}`
   const peer = isLockspire ? against(peerName) : undefined
   const peerCell = isLockspire ? find(cells, cell.workload, peerName) : undefined
+  const betterAuth = cell.contender === "lockspire-postgres" ? against("better-auth-postgres") : undefined
   const ceiling = cell.contender.startsWith("bare") ? undefined : against(ceilingOf(cell.workload, cell.contender))
   return [
     cell.contender,
@@ -43,6 +45,7 @@ const line = (cells: ReadonlyArray<Cell>, cell: Cell): ReadonlyArray<string> => 
     percent(cell.loadShare),
     peer === undefined ? "" : ratio(peer),
     peerCell?.correct ? ratio(peerCell.serverCpuMicros / cell.serverCpuMicros) : "",
+    betterAuth === undefined ? "" : ratio(betterAuth),
     ceiling === undefined ? "" : `${percent(ceiling)} of ${ceilingOf(cell.workload, cell.contender)}`
   ]
 }
@@ -52,7 +55,7 @@ const section = (cells: ReadonlyArray<Cell>, workload: { readonly name: string; 
   if (found.length === 0) return ""
   const missing = [...contenders.map(({ name }) => name), ...absent.map(({ name }) => name)]
     .filter((name) => !name.startsWith("bare") && find(found, workload.name, name) === undefined)
-    .map((name) => [name, "", "", "", "", "", "", "", ""])
+    .map((name) => [name, "", "", "", "", "", "", "", "", ""])
   const head = [
     "contender",
     "per second",
@@ -62,6 +65,7 @@ const section = (cells: ReadonlyArray<Cell>, workload: { readonly name: string; 
     "load",
     "× node-oidc-provider",
     "by CPU",
+    "× better-auth",
     "of the ceiling"
   ]
   return `## ${workload.title}\n\n${table(head, [...found.map((cell) => line(cells, cell)), ...missing])}\n`
@@ -90,15 +94,47 @@ const growthSection = ({ cells, growth }: Results): string => {
   return `## Growth\n\n${table(head, rows)}\n`
 }
 
+const pruningSection = ({ pruning }: Results): string => {
+  if (pruning === undefined) return ""
+  const { cell, deletedPerSecond, isDone } = pruning
+  const row = [
+    cell.correct ? number(cell.requestsPerSecond) : "void",
+    `${isDone ? "more than " : ""}${number(deletedPerSecond)}`,
+    cell.correct ? ratio(deletedPerSecond / cell.requestsPerSecond) : ""
+  ]
+  return (
+    "## Pruning while tokens come in\n\n" +
+    "Client credentials at lockspire-postgres as fast as they are answered, and its pruner on the same core.\n\n" +
+    `${table(["tokens inserted per second", "tokens deleted per second", "deleted per inserted"], [row])}\n`
+  )
+}
+
+const scaleSection = ({ machine, scale }: Results): string => {
+  if (scale.length === 0) return ""
+  const rows = scale.map(({ one, two, workload }) => [
+    workload,
+    one.correct ? number(one.requestsPerSecond) : "void",
+    two.correct ? number(two.requestsPerSecond) : "void",
+    one.correct && two.correct ? ratio(two.requestsPerSecond / one.requestsPerSecond) : ""
+  ])
+  return (
+    "## Two processes on one database\n\n" +
+    `lockspire-postgres, not pinned: its processes, PostgreSQL and the load share ${machine.cores} cores.\n\n` +
+    `${table(["work per second", "one process", "two processes", "scale factor"], rows)}\n`
+  )
+}
+
 const serverSection = ({ servers }: Results): string => {
   const megabytes = (bytes: number) => String(Math.round(bytes / 2 ** 20))
   const rows = servers.map((one) => [
     one.contender,
     String(Math.round(one.startMs)),
     megabytes(one.restBytes),
-    megabytes(one.loadedBytes)
+    megabytes(one.loadedBytes),
+    megabytes(one.peakBytes)
   ])
-  return `## Processes\n\n${table(["contender", "start ms", "RSS at rest MB", "RSS after the load MB"], rows)}\n`
+  const head = ["contender", "start ms", "RSS at rest MB", "RSS after the load MB", "RSS at most MB"]
+  return `## Processes\n\n${table(head, rows)}\n`
 }
 
 export const toMarkdown = (results: Results): string => {
@@ -122,6 +158,8 @@ export const toMarkdown = (results: Results): string => {
     "",
     ...workloads.map((workload) => section(results.cells, workload)),
     growthSection(results),
+    pruningSection(results),
+    scaleSection(results),
     serverSection(results)
   ].join("\n")
 }

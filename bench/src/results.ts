@@ -32,11 +32,27 @@ export interface Server {
   readonly startMs: number
   readonly restBytes: number
   readonly loadedBytes: number
+  readonly peakBytes: number
 }
 
 export interface Growth {
   readonly tokens: number
   readonly cells: ReadonlyArray<Cell>
+}
+
+/** What the pruner deleted while tokens were inserted as fast as they could be asked for. */
+export interface Pruning {
+  readonly deletedPerSecond: number
+  /** Nothing was left to delete before the time was up: it can delete more than that. */
+  readonly isDone: boolean
+  readonly cell: Cell
+}
+
+/** One and two processes on one database each, none of them pinned. */
+export interface Scale {
+  readonly workload: string
+  readonly one: Cell
+  readonly two: Cell
 }
 
 export interface Machine {
@@ -55,6 +71,8 @@ export interface Results {
   readonly cells: ReadonlyArray<Cell>
   readonly servers: ReadonlyArray<Server>
   readonly growth: ReadonlyArray<Growth>
+  readonly pruning: Pruning | undefined
+  readonly scale: ReadonlyArray<Scale>
   readonly rounds: number
   readonly seconds: number
 }
@@ -88,7 +106,7 @@ export const voidCell = (workload: string, contender: string, why: string): Cell
   why
 })
 
-export const rowOf = ({ contender, correct, p50Ms, p99Ms, requestsPerSecond, workload }: Cell): Row => ({
+const rowOf = ({ contender, correct, p50Ms, p99Ms, requestsPerSecond, workload }: Cell): Row => ({
   workload,
   contender,
   requestsPerSecond,
@@ -96,3 +114,14 @@ export const rowOf = ({ contender, correct, p50Ms, p99Ms, requestsPerSecond, wor
   p99Ms,
   correct
 })
+
+/** Every row of `results.json`: where a workload was done under another condition, its name ends with it. */
+export const rowsOf = ({ cells, growth, pruning, scale }: Results): ReadonlyArray<Row> => {
+  const under = (condition: string, cell: Cell): Row => ({ ...rowOf(cell), workload: `${cell.workload}@${condition}` })
+  return [
+    ...cells.map(rowOf),
+    ...growth.flatMap(({ cells: grown, tokens }) => grown.map((cell) => under(`${tokens}-tokens`, cell))),
+    ...(pruning === undefined ? [] : [under("pruning", pruning.cell)]),
+    ...scale.flatMap(({ one, two }) => [under("1-process", one), under("2-processes", two)])
+  ]
+}

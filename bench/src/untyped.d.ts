@@ -17,7 +17,7 @@ declare module "oidc-provider" {
     interactionDetails(
       request: IncomingMessage,
       response: ServerResponse
-    ): Promise<{ readonly grantId: string | undefined }>
+    ): Promise<{ readonly grantId: string | undefined; readonly params: { readonly client_id: string } }>
     interactionFinished(
       request: IncomingMessage,
       response: ServerResponse,

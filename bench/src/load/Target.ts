@@ -4,6 +4,8 @@ import { Connection } from "./Connection.ts"
 export interface Target {
   readonly contender: string
   readonly port: number
+  /** Where each connection goes in turn: several where several processes are one server. The first is `port`. */
+  readonly ports: ReadonlyArray<number>
   /** `prompt` with which this product grants offline access; OpenID Connect Core §11 lets a server demand `consent`. */
   readonly offlinePrompt: string | undefined
   /** A ceiling repeats one recorded answer, so nothing in it can be fresh. */
@@ -16,10 +18,11 @@ export interface Metadata {
   readonly token_endpoint: string
   readonly userinfo_endpoint: string
   readonly introspection_endpoint: string
+  readonly pushed_authorization_request_endpoint: string
   readonly jwks_uri: string
 }
 
-/** The one client that every contender knows. */
+/** The client that every contender knows. */
 export const client = {
   clientId: "benchmark",
   clientSecret: "0123456789abcdefghijklmnopqrstuvwxyz-ABCDEF",
@@ -27,6 +30,12 @@ export const client = {
   scope: "openid profile email",
   offlineScope: "openid profile email offline_access"
 } as const
+
+/** The same client again, registered with a key (`keys.ts`): it pushes its requests, and its tokens are bound by DPoP. */
+export const keyClient = { ...client, clientId: "benchmark-with-key" } as const
+
+/** RFC 8707: an API whose access tokens are JWTs signed by ES256. */
+export const api = { identifier: "https://api.example", scope: "read" } as const
 
 export const basic = `Basic ${Buffer.from(`${client.clientId}:${client.clientSecret}`).toString("base64")}`
 

@@ -14,13 +14,24 @@ export interface Measured {
 export interface Prepared {
   readonly steps: ReadonlyArray<Step>
   readonly close: () => void
+  /** By the last round: how often a connection works in a second. */
+  pace: number
 }
 
 export const prepare = async (workload: Workload, target: Target): Promise<Prepared> => {
   const metadata = await discover(target)
-  const open = await Promise.all(Array.from({ length: workload.connections }, () => Connection.open(target.port)))
+  const { ports } = target
+  const open = await Promise.all(
+    Array.from({ length: workload.connections }, (_, index) => Connection.open(ports[index % ports.length]!))
+  )
   const steps = await workload.prepare(target, metadata, open)
-  return { steps, close: () => open.forEach((connection) => connection.close()) }
+  return { steps, close: () => open.forEach((connection) => connection.close()), pace: 30 }
+}
+
+/** With half as much again as the last round took, since no connection works at quite the same pace. */
+export const makeAhead = ({ pace, steps }: Prepared, seconds: number): void => {
+  const times = Math.ceil(pace * seconds * 1.5)
+  for (const step of steps) step.makeAhead?.(times)
 }
 
 const percentile = (sorted: Float64Array, share: number) => sorted[Math.floor(sorted.length * share)] ?? 0
@@ -45,6 +56,7 @@ export const measure = async (prepared: Prepared, seconds: number): Promise<Meas
     clearTimeout(timer)
   }
   const elapsed = (performance.now() - started) / 1000
+  prepared.pace = latencies.length / elapsed / prepared.steps.length
   const sorted = Float64Array.from(latencies).toSorted()
   return {
     requestsPerSecond: latencies.length / elapsed,

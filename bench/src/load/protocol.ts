@@ -4,7 +4,14 @@ import type { Target } from "./Target.ts"
 
 /** To the load generator. */
 export type Command =
-  | { readonly type: "measure"; readonly workload: string; readonly target: Target; readonly seconds: number }
+  | {
+      readonly type: "measure"
+      readonly workload: string
+      readonly target: Target
+      readonly seconds: number
+      /** Prepares anew: connections and tokens of an earlier comparison may be over by now. */
+      readonly isFirst: boolean
+    }
   | { readonly type: "record"; readonly target: Target }
 
 /** From it. */
@@ -20,7 +27,7 @@ export interface RecordedAnswer {
   readonly body: string
 }
 
-/** By method and path. */
+/** By method and path, and by the parameter that makes the answer another one. */
 export type Recorded = Readonly<Record<string, RecordedAnswer>>
 
 /** To a server; each answers with `Usage`. */
@@ -32,4 +39,6 @@ export interface Usage {
   readonly type: "usage"
   readonly cpuMicros: number
   readonly rssBytes: number
+  /** The most that it ever was. */
+  readonly peakBytes: number
 }

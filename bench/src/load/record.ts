@@ -1,6 +1,7 @@
 /** One answer of each kind from a running contender, for the ceilings to repeat byte by byte. */
-import { Browser, exchangeBody } from "./Browser.ts"
+import { authorizationParameters, Browser, exchangeBody, machineBody } from "./Browser.ts"
 import { type Answer, Connection } from "./Connection.ts"
+import { KeyClient } from "./KeyClient.ts"
 import { basic, client, discover, get, pathOf, post, type Target } from "./Target.ts"
 import type { Recorded, RecordedAnswer } from "./protocol.ts"
 
@@ -30,7 +31,8 @@ export const record = async (target: Target): Promise<Recorded> => {
     introspection: pathOf(metadata.introspection_endpoint),
     userinfo: pathOf(metadata.userinfo_endpoint),
     jwks: pathOf(metadata.jwks_uri),
-    authorize: pathOf(metadata.authorization_endpoint)
+    authorize: pathOf(metadata.authorization_endpoint),
+    par: pathOf(metadata.pushed_authorization_request_endpoint)
   }
   const asked: ReadonlyArray<readonly [what: string, request: string]> = [
     ["GET /.well-known/openid-configuration", get(port, "/.well-known/openid-configuration")],
@@ -38,10 +40,15 @@ export const record = async (target: Target): Promise<Recorded> => {
     [`POST ${paths.introspection}`, post(port, paths.introspection, `token=${tokens.access_token}`, authorization)],
     [`GET ${paths.authorize}`, browser.silentRequest()],
     [`GET ${paths.userinfo}`, get(port, paths.userinfo, `authorization: Bearer ${tokens.access_token}\r\n`)],
-    [`POST ${paths.token}`, post(port, paths.token, exchangeBody(code), authorization)]
+    [`POST ${paths.token}`, post(port, paths.token, exchangeBody(code), authorization)],
+    [`POST ${paths.token} resource`, post(port, paths.token, machineBody, authorization)],
+    [`POST ${paths.par}`, post(port, paths.par, authorizationParameters(client.clientId, client.scope), authorization)]
   ]
   const answers: Record<string, RecordedAnswer> = {}
   for (const [what, request] of asked) answers[what] = toRecorded(await connection.send(request))
+  answers[`POST ${paths.token} client_assertion`] = toRecorded(
+    await new KeyClient(target, metadata, connection).begin()
+  )
   connection.close()
   return answers
 }

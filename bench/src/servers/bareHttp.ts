@@ -40,13 +40,20 @@ const insert = () =>
     values: [crypto.randomBytes(32).toString("base64url"), "benchmark", ["openid"], new Date()]
   })
 
+const writing = new Set(["/token", "/authorize", "/par"])
+
+/** The parameter by which a request for the same path asks for something else; most have none. */
+const kindOf = (body: string) =>
+  body.includes("client_assertion=") ? " client_assertion" : body.includes("resource=") ? " resource" : ""
+
 const handle = async (request: IncomingMessage, response: ServerResponse) => {
   const path = request.url!.split("?", 1)[0]
-  const answer = prepared.get(`${request.method} ${path}`)
-  if (request.method === "POST") for await (const _ of request);
+  let body = ""
+  if (request.method === "POST") for await (const chunk of request) body += chunk
+  const answer = prepared.get(`${request.method} ${path}${path === "/token" ? kindOf(body) : ""}`)
   if (answer === undefined) return void response.writeHead(404).end()
   if (sign && path === "/token") signOnce()
-  if (pool !== undefined && (path === "/token" || path === "/authorize")) await insert()
+  if (pool !== undefined && writing.has(path!)) await insert()
   response.writeHead(answer.status, answer.headers).end(answer.body)
 }
 

@@ -8,6 +8,7 @@ import {
   HostResolver,
   MemoryStorage,
   Refusals,
+  ResourceStore,
   SecretHash
 } from "@lockspire/core"
 import { ProtocolRoutes } from "@lockspire/http"
@@ -16,11 +17,17 @@ import { Migrations, PostgresStorage } from "@lockspire/storage-pg"
 import { DateTime, Effect, Layer, Option, Redacted } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
-import { client, person } from "../load/Target.ts"
+import { clientJwks } from "../load/keys.ts"
+import { api, client, keyClient, person } from "../load/Target.ts"
 import { options, ready } from "./serving.ts"
 
-const { port, url } = options as { readonly port: number; readonly url?: string }
-const issuer = `http://localhost:${port}`
+const { issuerPort, port, url } = options as {
+  readonly port: number
+  readonly url?: string
+  /** Of the process whose issuer this one serves too. */
+  readonly issuerPort?: number
+}
+const issuer = `http://localhost:${issuerPort ?? port}`
 const signedInAt = DateTime.makeUnsafe(Date.now())
 const cookie = "host-session"
 
@@ -58,11 +65,12 @@ const storage =
         })
       )
 
-/** The client, and the consent that the person gave it once. */
+/** The clients, the consent that the person gave them once, and the API. */
 const Registered = Layer.effectDiscard(
   Effect.gen(function* () {
     const clients = yield* ClientStore
     const consents = yield* ConsentStore
+    const resources = yield* ResourceStore
     const now = yield* DateTime.now
     yield* clients.put(
       Client.make({
@@ -76,16 +84,42 @@ const Registered = Layer.effectDiscard(
         ]
       })
     )
-    yield* consents.put({
+    yield* clients.put(
+      Client.make({
+        issuer,
+        clientId: keyClient.clientId,
+        redirectUris: [keyClient.redirectUri],
+        grantTypes: ["authorization_code"],
+        tokenEndpointAuthMethod: "private_key_jwt",
+        idTokenSignedResponseAlg: "ES256",
+        metadata: {
+          jwks: clientJwks,
+          token_endpoint_auth_signing_alg: "ES256",
+          require_pushed_authorization_requests: true,
+          dpop_bound_access_tokens: true
+        }
+      })
+    )
+    for (const { clientId, offlineScope } of [client, keyClient]) {
+      yield* consents.put({
+        issuer,
+        subject: person.subject,
+        clientId,
+        scope: offlineScope.split(" "),
+        claims: [],
+        resources: [],
+        details: [],
+        grantedAt: now,
+        expiresAt: DateTime.add(now, { days: 1 })
+      })
+    }
+    yield* resources.put({
       issuer,
-      subject: person.subject,
-      clientId: client.clientId,
-      scope: client.offlineScope.split(" "),
-      claims: [],
-      resources: [],
-      details: [],
-      grantedAt: now,
-      expiresAt: DateTime.add(now, { days: 1 })
+      identifier: api.identifier,
+      scopes: [api.scope],
+      accessTokenFormat: "jwt",
+      signingAlgorithm: "ES256",
+      introspectionClients: []
     })
   })
 )

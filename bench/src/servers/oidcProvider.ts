@@ -3,7 +3,8 @@ import * as crypto from "node:crypto"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { Provider } from "oidc-provider"
 import { Pool } from "pg"
-import { client, person } from "../load/Target.ts"
+import { clientJwks } from "../load/keys.ts"
+import { api, client, keyClient, person } from "../load/Target.ts"
 import { postgresAdapter } from "./oidcProviderAdapter.ts"
 import { options, ready } from "./serving.ts"
 
@@ -32,8 +33,21 @@ const provider = new Provider(issuer, {
       response_types: ["code"],
       id_token_signed_response_alg: "ES256",
       token_endpoint_auth_method: "client_secret_basic"
+    },
+    {
+      client_id: keyClient.clientId,
+      redirect_uris: [keyClient.redirectUri],
+      grant_types: ["authorization_code"],
+      response_types: ["code"],
+      id_token_signed_response_alg: "ES256",
+      token_endpoint_auth_method: "private_key_jwt",
+      token_endpoint_auth_signing_alg: "ES256",
+      jwks: clientJwks,
+      require_pushed_authorization_requests: true,
+      dpop_bound_access_tokens: true
     }
   ],
+  clientAuthMethods: ["client_secret_basic", "private_key_jwt"],
   claims: {
     openid: ["sub"],
     profile: ["name", "given_name", "family_name", "preferred_username", "locale", "updated_at"],
@@ -42,7 +56,18 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    dPoP: { enabled: true },
     introspection: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: () => ({
+        scope: api.scope,
+        audience: api.identifier,
+        accessTokenFormat: "jwt",
+        jwt: { sign: { alg: "ES256" } }
+      })
+    },
     revocation: { enabled: true }
   },
   interactions: {
@@ -53,6 +78,7 @@ const provider = new Provider(issuer, {
   ttl: {
     AccessToken: 600,
     AuthorizationCode: 60,
+    ClientCredentials: 600,
     IdToken: 3600,
     RefreshToken: 14 * day,
     Grant: 90 * day,
@@ -70,7 +96,7 @@ const interact = async (request: IncomingMessage, response: ServerResponse) => {
   const details = await provider.interactionDetails(request, response)
   const grant =
     details.grantId === undefined
-      ? new provider.Grant({ accountId: person.subject, clientId: client.clientId })
+      ? new provider.Grant({ accountId: person.subject, clientId: details.params.client_id })
       : await provider.Grant.find(details.grantId)
   grant.addOIDCScope(client.offlineScope)
   await provider.interactionFinished(

@@ -8,7 +8,12 @@ export const ready = (): void => {
   process.on("message", (request: UsageRequest) => {
     if (request.type !== "usage") return
     const { system, user } = process.cpuUsage()
-    const usage: Usage = { type: "usage", cpuMicros: system + user, rssBytes: process.memoryUsage.rss() }
+    const usage: Usage = {
+      type: "usage",
+      cpuMicros: system + user,
+      rssBytes: process.memoryUsage.rss(),
+      peakBytes: process.resourceUsage().maxRSS * 1024
+    }
     process.send!(usage)
   })
   process.on("disconnect", () => process.exit())

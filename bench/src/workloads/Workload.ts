@@ -3,7 +3,11 @@ import type { Connection } from "../load/Connection.ts"
 import type { Metadata, Target } from "../load/Target.ts"
 
 /** Does the work once and checks the answer; throws when it is wrong. May tell when the answer was there. */
-export type Step = () => Promise<number | void>
+export interface Step {
+  (): Promise<number | void>
+  /** Makes, before the time that is measured, what the step will send so many times. */
+  readonly makeAhead?: (times: number) => void
+}
 
 export interface Workload {
   readonly name: string
