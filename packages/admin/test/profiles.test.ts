@@ -142,7 +142,7 @@ describe("a seed", () => {
     })
   )
 
-  effect("FAPI 2.0 Security Profile §5.3.2.1 no. 10: a FAPI profile drops the rule of rotation", () =>
+  effect("FAPI 2.0 Security Profile §5.3.2.1 no. 9: a FAPI profile drops the rule of rotation", () =>
     Effect.gen(function* () {
       yield* apply({ policy: { refreshTokenRotation: "always", idTokenLifetime: 60 } })
       yield* apply({ policy: { securityProfile: "fapi_2_0_security" } })

@@ -237,7 +237,7 @@ suite(
       const metadata = {
         security_profile: "fapi_2_0_message_signing",
         message_signing: ["introspection"],
-        dangerously_exempt_from: ["fapi2-sp-confidential", "fapi2-sp-client-authentication"]
+        dangerously_exempt_from: ["fapi2-sp-client-authentication"]
       }
       await Effect.runPromise(running.putClient({ clientId: "held", secret, metadata }))
       for (const accept of ["*/*", "application/json", `${introspectionJwt};q=0`, introspectionJwt]) {

@@ -107,14 +107,15 @@ export const answered: ReadonlySet<string> = new Set([
 /** Fields of RFC 9396 §10 and OpenID Connect Registration §2 on which the authorization endpoint acts; every ID token has `auth_time`. */
 export const authorizing: ReadonlySet<string> = new Set([
   "authorization_details_types",
+  "default_acr_values",
   "require_auth_time",
+  "response_modes",
   "sector_identifier_uri",
   "subject_type"
 ])
 
 /** IANA "OAuth Dynamic Client Registration Metadata": fields that are stored, and on which nothing acts yet. */
 export const inert: ReadonlySet<string> = new Set([
-  "default_acr_values",
   "initiate_login_uri",
   "request_uris",
   "claims_redirect_uris",
@@ -131,7 +132,6 @@ export const inert: ReadonlySet<string> = new Set([
   "backchannel_client_notification_endpoint",
   "backchannel_authentication_request_signing_alg",
   "backchannel_user_code_parameter",
-  "response_modes",
   "client_registration_types",
   "organization_name",
   "signed_jwks_uri",

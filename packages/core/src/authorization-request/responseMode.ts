@@ -31,13 +31,15 @@ export const checkResponseMode = Effect.fnUntraced(function* (client: Client, se
     () => new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: sent ?? "" })
   )
   const registered = textsOf(client, "response_modes")
+  const held = demanding(rules, "signedResponse")
+  const mode = sent ?? (held === undefined ? "query" : "jwt")
   yield* check(
     "FAPI 2.0 Message Signing §5.3.3: a response mode that the client registered, where it registered any",
-    registered.length === 0 || registered.includes(sent ?? "query"),
-    () => new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: sent ?? "query" })
+    registered.length === 0 || registered.includes(mode),
+    () => new InvalidRequest({ reason: "ResponseModeUnknown", parameter: "response_mode", received: mode })
   )
   yield* hold(
-    demanding(rules, "signedResponse"),
+    held,
     sent === undefined || isJwtResponseMode(sent),
     () => new InvalidRequest({ reason: "SignedResponseRequired", parameter: "response_mode", received: sent ?? "" })
   )

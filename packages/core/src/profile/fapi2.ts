@@ -1,6 +1,7 @@
 /** FAPI 2.0 Security Profile (Final) and Message Signing (Final), clause by clause: what concerns the server's answers. */
 import type { MessageSigning } from "../issuer/Policy.ts"
 import { isLoopback } from "../issuer/Issuer.ts"
+import { supportedClientAuthenticationMethods } from "../oauth/Metadata.ts"
 import { metadataOf, type Registration } from "./Registration.ts"
 import type { Rule, Rules } from "./Rule.ts"
 
@@ -9,6 +10,7 @@ export const algorithms = ["PS256", "ES256", "EdDSA", "Ed25519"]
 const list = "PS256, ES256 or EdDSA"
 
 const methods = ["private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"]
+const confidential = supportedClientAuthenticationMethods.filter((method) => method !== "none")
 
 const section = (item: string) => `FAPI 2.0 Security Profile §${item}`
 
@@ -33,7 +35,7 @@ export const securityProfile: Rules = [
     id: "fapi2-sp-confidential",
     section: section("5.3.2.1 no. 3"),
     demands: "only confidential clients",
-    restricts: { clientAuthentication: methods },
+    restricts: { clientAuthentication: confidential },
     client: ({ tokenEndpointAuthMethod }) =>
       tokenEndpointAuthMethod === "none"
         ? {
@@ -59,7 +61,8 @@ export const securityProfile: Rules = [
     id: "fapi2-sp-client-authentication",
     section: section("5.3.2.1 no. 6"),
     demands: "client authentication by private_key_jwt or mutual TLS",
-    restricts: { clientAuthentication: methods },
+    // A client that does not authenticate at all is the matter of the rule above, and exempt by that one.
+    restricts: { clientAuthentication: [...methods, "none"] },
     client: ({ tokenEndpointAuthMethod: method }, { mutualTls }) => {
       if (method === "none") return undefined
       if (!methods.includes(method)) {

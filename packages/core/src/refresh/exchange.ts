@@ -13,6 +13,7 @@ import { Crypto, encode, hashToken } from "../crypto/Crypto.ts"
 import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
+import type { Confirmation } from "../oauth/Confirmation.ts"
 import { InvalidGrant, InvalidScope } from "../oauth/OAuthError.ts"
 import { every, optional, type Parameters, required } from "../oauth/Parameters.ts"
 import * as Scope from "../oauth/Scope.ts"
@@ -33,16 +34,15 @@ const responseKey = Effect.fnUntraced(function* (refreshToken: string) {
 
 const responseContext = (issuer: string, clientId: string) => `refresh-response\0${issuer}\0${clientId}`
 
-/** What shapes the response, the key that it is bound to included; a retry that differs in it is another request. */
-const requestHashOf = (parameters: Parameters, clientId: string, { proved }: Sender) =>
+/** What shapes the response, the keys that it is bound to included; a retry that differs in it is another request. */
+const requestHashOf = (parameters: Parameters, clientId: string, bound: Confirmation | undefined) =>
   hashToken(
     JSON.stringify([
       clientId,
       every(parameters, "scope"),
       every(parameters, "resource").toSorted(),
       every(parameters, "authorization_details"),
-      proved.jkt ?? "",
-      proved["x5t#S256"] ?? ""
+      ...(bound === undefined ? [] : [bound.jkt ?? "", bound["x5t#S256"] ?? ""])
     ])
   )
 
@@ -76,7 +76,6 @@ export const exchange = Effect.fnUntraced(function* (
   const refreshToken = yield* checking("RFC 6749 §6: refresh_token", required(parameters, "refresh_token"))
   const scopeText = yield* checking("RFC 6749 §3.2: scope at most once", optional(parameters, "scope"))
   const tokenHash = yield* hashToken(refreshToken)
-  const requestHash = yield* requestHashOf(parameters, client.clientId, sender)
   const now = yield* DateTime.now
   const event = eventsBy(issuer, now, clientActor(client.clientId))
 
@@ -94,6 +93,8 @@ export const exchange = Effect.fnUntraced(function* (
   )
   // Before anything is given or revoked: a thief without the key can do neither.
   yield* keepsTo(token.confirmation, sender)
+  const confirmation = yield* bindingOf(sender)
+  const requestHash = yield* requestHashOf(parameters, client.clientId, confirmation)
   // Before reuse: a grant that was ended on purpose is no sign of theft.
   if (grant._tag !== "Live") {
     return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
@@ -158,7 +159,6 @@ export const exchange = Effect.fnUntraced(function* (
     () => new InvalidGrant({ reason: "ClientRefusedForAccount" })
   )
 
-  const confirmation = yield* bindingOf(sender)
   const prepared = yield* prepare({
     client,
     grant,

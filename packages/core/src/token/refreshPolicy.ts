@@ -53,11 +53,11 @@ const isBound = (rules: Rules): boolean =>
   demanding(rules, "senderConstrained") !== undefined
 
 /**
- * Strictest wins. A public client always rotates: RFC 9700 §2.2.2, since nothing else tells it from a thief. A FAPI
- * profile, which has no public clients, fixes that nobody does.
+ * Strictest wins. A public client always rotates, even one that is exempt from a profile: RFC 9700 §2.2.2, since
+ * nothing else tells it from a thief. For every other one a FAPI profile fixes that it does not.
  */
 export const refreshPolicyOf = (client: Client, policy: Policy): RefreshPolicy => ({
-  rotates: !forbidsRotation(policy, client) && (!isConfidential(client) || rotationOf(client, policy) === "always"),
+  rotates: !isConfidential(client) || (!forbidsRotation(policy, client) && rotationOf(client, policy) === "always"),
   replayWindow: shorter(client, "refresh_token_replay_window", policy.refreshReplayWindow),
   replayCount: shorter(client, "refresh_token_replay_count", policy.refreshReplayCount),
   idleLifetime: refreshTokenIdleLifetime(policy, client).seconds,

@@ -7,6 +7,7 @@ import type { Client } from "../../src/client/Client.ts"
 import { SigningKeys } from "../../src/key/SigningKeys.ts"
 import { carrierOf, JwtResponseMode, PlainResponseMode } from "../../src/oauth/Metadata.ts"
 import { push } from "../../src/par/push.ts"
+import { securityProfile } from "../../src/profile/fapi2.ts"
 import { aClient, form, register, testIssuer } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
 import { verifyAccessToken, verifyIdToken } from "../../src/token/verify.ts"
@@ -97,6 +98,13 @@ layer(Server.layer({ signingAlgorithms: ["RS256", "ES256"] }))("signed authoriza
         assert.strictEqual(reason, "ResponseModeUnknown")
       }
       for (const response_mode of ["jwt", "fragment"]) yield* answerTo(client, { response_mode })
+      const held = yield* registered({
+        response_modes: ["jwt"],
+        security_profile: "fapi_2_0_message_signing",
+        message_signing: ["responses"],
+        dangerously_exempt_from: securityProfile.map(({ id }) => id)
+      })
+      yield* opened(yield* answerTo(held, { response_mode: undefined }), held)
     })
   )
 

@@ -111,7 +111,7 @@ describe("the rules in force", () => {
     assert.deepStrictEqual(idsOf(rulesInForce(defaults, client)), [])
   })
 
-  it("FAPI 2.0 Security Profile §5.3.2.1 no. 10: whichever names FAPI, refresh tokens are not rotated", () => {
+  it("FAPI 2.0 Security Profile §5.3.2.1 no. 9: whichever names FAPI, refresh tokens are not rotated", () => {
     for (const [settings, metadata, expected] of [
       [{}, {}, false],
       [{ securityProfile: "mcp" }, {}, false],

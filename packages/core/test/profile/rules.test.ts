@@ -3,8 +3,8 @@ import type { Client } from "../../src/client/Client.ts"
 import { defaults, type Policy } from "../../src/issuer/Policy.ts"
 import { assessClient, assessServer, type Assessment } from "../../src/profile/assess.ts"
 import { algorithms } from "../../src/profile/fapi2.ts"
-import { everyRule, rulesOf } from "../../src/profile/inForce.ts"
-import type { Rule, ServerFacts } from "../../src/profile/Rule.ts"
+import { everyRule, rulesInForce, rulesOf } from "../../src/profile/inForce.ts"
+import { excluding, type Rule, type ServerFacts } from "../../src/profile/Rule.ts"
 import { aClient, aPublicClient } from "../../src/testing/fixtures.ts"
 
 /** A server that keeps every rule. */
@@ -217,6 +217,25 @@ describe("an assessment", () => {
     const exempt = Object.keys(states).filter((id) => states[id] === "exempt")
     assert.deepStrictEqual(exempt, ["fapi2-sp-client-authentication", "fapi2-sp-algorithms"])
     assert.strictEqual(states["fapi2-sp-confidential"], "kept")
+  })
+
+  it("of a client says what happens at run time: an exemption from one rule is enough for the method that fails it", () => {
+    for (const [tokenEndpointAuthMethod, exemption] of [
+      ["none", "fapi2-sp-confidential"],
+      ["client_secret_basic", "fapi2-sp-client-authentication"],
+      ["client_secret_jwt", "fapi2-sp-client-authentication"]
+    ] as const) {
+      for (const exempt of [[], [exemption]]) {
+        const client = good(method(tokenEndpointAuthMethod), { dangerously_exempt_from: exempt })
+        const failed = assessClient(fapiServer, client, facts).filter(({ state }) => state === "failed")
+        assert.deepStrictEqual(
+          failed.map(({ rule }) => rule.id),
+          exempt.length === 0 ? [exemption] : []
+        )
+        const refusing = excluding(rulesInForce(fapiServer, client), "clientAuthentication", tokenEndpointAuthMethod)
+        assert.strictEqual(refusing?.id, failed[0]?.rule.id)
+      }
+    }
   })
 
   it("shows what a client cannot be exempted from as what it is: in force", () => {

@@ -238,6 +238,25 @@ layer(Server.layer({ resources }))("what tokens are bound to", (it) => {
     })
   )
 
+  it.effect(
+    "a retry is the same request whatever certificate its connection shows, unless the tokens are bound to it",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* aConfidential()
+        const first = yield* request(client, yield* codeRequest(client, ""))
+        const lost = yield* request(client, refreshRequest(first), { certificate })
+        const again = yield* request(client, refreshRequest(first), { certificate: otherCertificate })
+        assert.deepStrictEqual(again, lost)
+        const bound = yield* aConfidential({ ...certificateBound, refresh_token_rotation: "always" })
+        const another = yield* request(bound, yield* codeRequest(bound, ""), { certificate })
+        yield* request(bound, refreshRequest(another), { certificate })
+        yield* refuses(
+          request(bound, refreshRequest(another), { certificate: otherCertificate }),
+          "InvalidGrant RefreshTokenReused"
+        )
+      })
+  )
+
   it.effect("RFC 9449 §5: where a rule or a resource asks for it a confidential client stays with its first key", () =>
     Effect.gen(function* () {
       for (const [metadata, resource] of [

@@ -67,10 +67,13 @@ describe("refresh policy", () => {
     }
   })
 
-  it("RFC 9700 §2.2.2: a public client rotates whatever is set", () => {
+  it("RFC 9700 §2.2.2: a public client rotates whatever is set, exempt from a profile or not", () => {
     for (const rotation of ["always", "public_only", "never"] as const) {
-      const client = aPublicClient({ metadata: { refresh_token_rotation: rotation } })
-      assert.isTrue(of(rotation, {}, client).rotates)
+      for (const security_profile of ["none", "fapi_2_0_security"]) {
+        const exempt = { security_profile, dangerously_exempt_from: ["fapi2-sp-confidential"] }
+        const client = aPublicClient({ metadata: { refresh_token_rotation: rotation, ...exempt } })
+        assert.isTrue(of(rotation, {}, client).rotates)
+      }
     }
   })
 
