@@ -6,6 +6,9 @@ import { mcp } from "./mcp.ts"
 import { metadataOf, type Registration, textsOf } from "./Registration.ts"
 import type { Rule, Rules } from "./Rule.ts"
 
+/** All that rules in force depend on. */
+type Metadata = Pick<Registration, "metadata">
+
 /** The rules of a profile. */
 export const rulesOf = (profile: SecurityProfile, parts: MessageSigning): Rules => {
   switch (profile) {
@@ -53,7 +56,7 @@ const registrable: ReadonlyArray<readonly [field: string, value: unknown, sectio
   ["tls_client_certificate_bound_access_tokens", true, "RFC 8705 §3.4", { certificateBound: true }]
 ]
 
-const ofRegistration = (client: Registration): Rules =>
+const ofRegistration = (client: Metadata): Rules =>
   registrable.flatMap(([field, value, section, restricts]) =>
     metadataOf(client, field) === value
       ? [{ id: `client-${field}`, section, demands: `the client registered ${field} ${String(value)}`, restricts }]
@@ -64,7 +67,7 @@ const isProfile = (value: unknown): value is SecurityProfile =>
   value === "mcp" || value === "fapi_2_0_security" || value === "fapi_2_0_message_signing"
 
 /** The profile that the client itself is set to. */
-export const profileOfClient = (client: Registration): SecurityProfile => {
+export const profileOfClient = (client: Metadata): SecurityProfile => {
   const stated = metadataOf(client, "security_profile")
   return isProfile(stated) ? stated : "none"
 }
@@ -76,12 +79,12 @@ const isPart = (value: string): value is MessageSigning[number] =>
  * What the client's own profile signs, where it says so. What is no part signs nothing: a list of such words alone is as
  * good as none, which is all parts.
  */
-export const messageSigningOfClient = (client: Registration): MessageSigning | undefined => {
+export const messageSigningOfClient = (client: Metadata): MessageSigning | undefined => {
   const parts = textsOf(client, "message_signing").filter(isPart)
   return parts.length === 0 ? undefined : parts
 }
 
-const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => {
+const ofProfiles = (policy: Policy, client: Metadata | undefined): Rules => {
   const own = client === undefined ? "none" : profileOfClient(client)
   const ownParts = signedParts(own, client === undefined ? undefined : messageSigningOfClient(client))
   return [
@@ -93,13 +96,13 @@ const ofProfiles = (policy: Policy, client: Registration | undefined): Rules => 
 }
 
 /** The ids of the profiles' rules that this client is exempted from. */
-export const exemptionsOf = (client: Registration): ReadonlyArray<string> => textsOf(client, "dangerously_exempt_from")
+export const exemptionsOf = (client: Metadata): ReadonlyArray<string> => textsOf(client, "dangerously_exempt_from")
 
 /** Every step of a request asks for the rules of one client, which are made once: policy and client never change. */
-const known = new WeakMap<Registration, { readonly policy: Policy; readonly rules: Rules }>()
+const known = new WeakMap<Metadata, { readonly policy: Policy; readonly rules: Rules }>()
 
 /** The rules in force for the server as a whole, or for one of its clients. Whatever is added to either only adds rules. */
-export const rulesInForce = (policy: Policy, client: Registration | undefined): Rules => {
+export const rulesInForce = (policy: Policy, client: Metadata | undefined): Rules => {
   const before = client === undefined ? undefined : known.get(client)
   if (before?.policy === policy) return before.rules
   const rules = collected(policy, client)
@@ -107,7 +110,7 @@ export const rulesInForce = (policy: Policy, client: Registration | undefined): 
   return rules
 }
 
-const collected = (policy: Policy, client: Registration | undefined): Rules => {
+const collected = (policy: Policy, client: Metadata | undefined): Rules => {
   const exempt = client === undefined ? [] : exemptionsOf(client)
   return [
     ...ofProfiles(policy, client).filter(({ id }) => !exempt.includes(id)),
@@ -117,8 +120,8 @@ const collected = (policy: Policy, client: Registration | undefined): Rules => {
 }
 
 /** The rules that hold for a client at the current issuer. */
-export const rulesFor = (client: Registration) => Effect.map(currentPolicy, (policy) => rulesInForce(policy, client))
+export const rulesFor = (client: Metadata) => Effect.map(currentPolicy, (policy) => rulesInForce(policy, client))
 
 /** Whether a profile fixes that refresh tokens are never rotated: FAPI 2.0 Security Profile §5.3.2.1 no. 9. */
-export const forbidsRotation = (policy: Policy, client: Registration): boolean =>
+export const forbidsRotation = (policy: Policy, client: Metadata): boolean =>
   [...policy.securityProfiles, profileOfClient(client)].some((profile) => profile.startsWith("fapi_2_0"))

@@ -34,7 +34,7 @@ export interface ProofContext {
   readonly rules: Rules
 }
 
-/** The members that make a public key, and that a thumbprint is made from (RFC 7638 §3.2). */
+/** What no public key has (RFC 7518 §6): a key with any of them is refused. */
 const privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 
 const isPublicKey = (value: unknown): value is Jwk =>

@@ -43,12 +43,15 @@ export const presentedToken = Effect.fnUntraced(function* (authorization: string
 /** Where proofs for a resource are checked against. */
 export type ResourceContext = Omit<ProofContext, "accessToken" | "method" | "purpose">
 
-/** Whether whoever presents the token holds the key that it is bound to. Whoever stole it would present it without. */
-export const confirmSender = Effect.fnUntraced(function* (
+/**
+ * Whether whoever presents the token holds the key that it is bound to. Whoever stole it would present it without.
+ * `context` is asked for only where there is a proof to check.
+ */
+export const confirmSender = Effect.fnUntraced(function* <R>(
   confirmation: Confirmation | undefined,
   { scheme, token }: Presented,
   request: ResourceRequest,
-  context: ResourceContext
+  context: Effect.Effect<ResourceContext, never, R>
 ) {
   const bound: Confirmation = confirmation ?? {}
   yield* check(
@@ -63,7 +66,12 @@ export const confirmSender = Effect.fnUntraced(function* (
       () => new InvalidDpopProof({ reason: "ProofMissing" })
     )
     const { method } = request
-    const jkt = yield* verifyProof(request.dpop!, { ...context, method, purpose: "resource", accessToken: token })
+    const jkt = yield* verifyProof(request.dpop!, {
+      ...(yield* context),
+      method,
+      purpose: "resource",
+      accessToken: token
+    })
     yield* check(
       "RFC 9449 §7.1: the key of the proof is the one that the token is bound to",
       jkt === bound.jkt,

@@ -15,12 +15,18 @@ export class IssuerUnavailable extends Data.TaggedError("IssuerUnavailable")<{
   readonly because: string
 }> {}
 
+/** A token that was read, and what its client registered where the reader can know it. */
+export interface Read {
+  readonly facts: ReadAccessToken
+  readonly client: PresentedProof["client"]
+}
+
 export interface AccessTokenReaderPort {
   /**
    * What a token of this issuer says. Refuses what the issuer did not issue, or has revoked as far as the reader can
    * know; for whom the token is and whether it is enough is not its business.
    */
-  readonly read: (issuer: string, token: string) => Effect.Effect<ReadAccessToken, InvalidToken | IssuerUnavailable>
+  readonly read: (issuer: string, token: string) => Effect.Effect<Read, InvalidToken | IssuerUnavailable>
   /** Whether whoever presents the token holds the key that it is bound to; each proof counts once. */
   readonly confirm: (proof: PresentedProof) => Effect.Effect<void, InvalidToken | InvalidDpopProof | UseDpopNonce>
   /** Seconds by which this process' clock and the issuer's may differ. */
@@ -58,14 +64,14 @@ export class AccessTokenReader extends Context.Service<AccessTokenReader, Access
             found !== undefined,
             () => new InvalidToken({ reason: "TokenUnknown" })
           )
-          const { clientDisabled, grant, token: record } = found!
+          const { clientDisabled, clientMetadata, grant, token: record } = found!
           yield* check(
             "RFC 6750 §3.1: the token is not revoked",
             record._tag === "Live" && grant?._tag !== "Revoked",
             () => new InvalidToken({ reason: "TokenRevoked" })
           )
           yield* check("the client is enabled", !clientDisabled, () => new InvalidToken({ reason: "ClientDisabled" }))
-          return {
+          const facts: ReadAccessToken = {
             issuer: record.issuer,
             subject: record.subject,
             account: grant?.subject,
@@ -80,6 +86,7 @@ export class AccessTokenReader extends Context.Service<AccessTokenReader, Access
             notBefore: undefined,
             expiresAt: record.expiresAt
           }
+          return { facts, client: { metadata: clientMetadata } }
         })
       })
     })

@@ -4,6 +4,7 @@ import { Crypto } from "../crypto/Crypto.ts"
 import { Policies } from "../issuer/Policy.ts"
 import type { Confirmation } from "../oauth/Confirmation.ts"
 import { rulesInForce } from "../profile/inForce.ts"
+import type { Registration } from "../profile/Registration.ts"
 import { Nonces } from "../proof/Nonces.ts"
 import { confirmSender, type Presented, type ResourceRequest } from "../proof/resourceRequest.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
@@ -13,24 +14,26 @@ import { layerMemory } from "../storage/Transaction.ts"
 export interface PresentedProof {
   readonly issuer: string
   readonly confirmation: Confirmation | undefined
+  /** Whose token it is, as far as the reader knows what rules that client is held to. */
+  readonly client: Pick<Registration, "metadata"> | undefined
   readonly presented: Presented
   readonly request: ResourceRequest
   /** The URIs by which the request may have been addressed. */
   readonly targets: ReadonlyArray<string>
 }
 
-/** By the issuer's own memory of proofs, its nonces, and the rules of its profile. */
+/** By the issuer's own memory of proofs, its nonces, and the rules of its profile and the client's. */
 export const confirmBesideIssuer = Effect.gen(function* () {
   const services = yield* Effect.context<Crypto | Nonces | ReplayStore>()
   const policies = yield* Policies
-  return Effect.fnUntraced(function* ({ confirmation, issuer, presented, request, targets }: PresentedProof) {
-    const policy = yield* policies.effective(issuer)
-    yield* confirmSender(confirmation, presented, request, {
+  return Effect.fnUntraced(function* ({ client, confirmation, issuer, presented, request, targets }: PresentedProof) {
+    const context = Effect.map(policies.effective(issuer), (policy) => ({
       issuer,
       targets,
       nonceRequired: policy.dpopNonce === "required",
-      rules: rulesInForce(policy, undefined)
-    }).pipe(Effect.provideContext(services))
+      rules: rulesInForce(policy, client)
+    }))
+    yield* confirmSender(confirmation, presented, request, context).pipe(Effect.provideContext(services))
   })
 })
 
@@ -54,7 +57,7 @@ export const confirmElsewhere = Effect.fnUntraced(function* ({ nonceRequired = f
   const forget = Effect.flatMap(DateTime.now, (now) => replays.prune(now, Number.POSITIVE_INFINITY))
   yield* Effect.forkScoped(Effect.repeat(forget, Schedule.spaced("1 minute")))
   return ({ confirmation, issuer, presented, request, targets }: PresentedProof) =>
-    confirmSender(confirmation, presented, request, { issuer, targets, nonceRequired, rules: [] }).pipe(
+    confirmSender(confirmation, presented, request, Effect.succeed({ issuer, targets, nonceRequired, rules: [] })).pipe(
       Effect.provideContext(services)
     )
 })

@@ -70,7 +70,7 @@ export const verifyAccessToken = Effect.fnUntraced(function* (
   const resource = yield* ProtectedResource
   const reader = yield* AccessTokenReader
   const presented = yield* presentedToken(request.authorization)
-  const facts = yield* reader.read(resource.issuer, presented.token)
+  const { client, facts } = yield* reader.read(resource.issuer, presented.token)
   const now = (yield* DateTime.now).epochMilliseconds
   const skew = reader.clockSkew * 1000
 
@@ -96,6 +96,7 @@ export const verifyAccessToken = Effect.fnUntraced(function* (
   )
   yield* reader.confirm({
     issuer: resource.issuer,
+    client,
     confirmation: facts.cnf,
     presented,
     request,

@@ -55,13 +55,21 @@ const look = Effect.fnUntraced(function* (request: ResourceRequest, form: Parame
     now.epochMilliseconds < token.expiresAt.epochMilliseconds,
     () => new InvalidToken({ reason: "TokenExpired" })
   )
-  const policy = yield* currentPolicy
-  yield* confirmSender(token.confirmation, bearer, request, {
-    issuer,
-    targets: yield* endpointUris("/userinfo"),
-    nonceRequired: policy.dpopNonce === "required",
-    rules: rulesInForce(policy, undefined)
-  })
+  const client = { metadata: found!.clientMetadata }
+  yield* confirmSender(
+    token.confirmation,
+    bearer,
+    request,
+    Effect.gen(function* () {
+      const policy = yield* currentPolicy
+      return {
+        issuer,
+        targets: yield* endpointUris("/userinfo"),
+        nonceRequired: policy.dpopNonce === "required",
+        rules: rulesInForce(policy, client)
+      }
+    })
+  )
   yield* check("the client is enabled", !clientDisabled, () => new InvalidToken({ reason: "ClientDisabled" }))
   yield* check(
     "OpenID Connect Core §5.3: scope openid",
@@ -77,7 +85,7 @@ const look = Effect.fnUntraced(function* (request: ResourceRequest, form: Parame
   )
   yield* check("the account exists", known !== undefined, () => new InvalidToken({ reason: "AccountGone" }))
   const claims: Claims = { ...select(known!, wanted), sub: grant.sub }
-  return { claims, clientId: token.clientId, metadata: found!.clientMetadata }
+  return { claims, clientId: token.clientId, ...client }
 })
 
 export const userinfo = (request: ResourceRequest, form: Parameters) =>

@@ -53,7 +53,11 @@ const verifyWith = (keys: ReadonlyArray<Key>, token: string) => {
     Effect.map(confirmElsewhere({}), (confirm) => ({
       clockSkew: skew,
       confirm,
-      read: (from, jwt) => readJwt(from, jwt, () => Effect.succeed(published))
+      read: (from, jwt) =>
+        Effect.map(
+          readJwt(from, jwt, () => Effect.succeed(published)),
+          (facts) => ({ facts, client: undefined })
+        )
     }))
   ).pipe(Layer.provide(Crypto.layer))
   return verifyAccessToken({ method: "GET", path: "/v1/notes", authorization: `Bearer ${token}` }).pipe(

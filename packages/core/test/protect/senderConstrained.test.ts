@@ -4,8 +4,10 @@ import { DateTime, Effect, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as jose from "jose"
 import { Crypto, hashToken } from "../../src/crypto/Crypto.ts"
+import type { Client } from "../../src/client/Client.ts"
 import type { PresentedCredentials } from "../../src/client/authenticate.ts"
 import type { Confirmation } from "../../src/oauth/Confirmation.ts"
+import { securityProfile } from "../../src/profile/fapi2.ts"
 import { AnswerNonce } from "../../src/proof/AnswerNonce.ts"
 import { AccessTokenReader } from "../../src/protect/AccessTokenReader.ts"
 import { confirmElsewhere, type DpopOptions } from "../../src/protect/confirm.ts"
@@ -16,6 +18,7 @@ import { token } from "../../src/token-endpoint/token.ts"
 import { makeCertificate } from "../../src/testing/Certificates.ts"
 import { aPublicClient, aResource, form, register, testIssuer } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
+import { userinfo } from "../../src/userinfo/userinfo.ts"
 import { refuses } from "../support.ts"
 
 const opaque = aResource({ identifier: "https://opaque.example/v1", scopes: ["read"] })
@@ -26,17 +29,27 @@ const services = Layer.provideMerge(AccessTokenReader.layerOwn, Server.layer({ r
 const aKey = Effect.promise(async () => {
   const { privateKey, publicKey } = await jose.generateKeyPair("ES256")
   const jwk = await jose.exportJWK(publicKey)
-  return { privateKey, jwk, jkt: await jose.calculateJwkThumbprint(jwk) }
+  return { alg: "ES256", privateKey, jwk, jkt: await jose.calculateJwkThumbprint(jwk) }
+})
+/** One RSA key, as it signs by either algorithm. */
+const anRsaKey = Effect.promise(async () => {
+  const { privateKey, publicKey } = await jose.generateKeyPair("PS256", { extractable: true })
+  const jwk = await jose.exportJWK(publicKey)
+  const { alg: _, ...bare } = await jose.exportJWK(privateKey)
+  const jkt = await jose.calculateJwkThumbprint(jwk)
+  const as = async (alg: string) => ({ alg, jwk, jkt, privateKey: (await jose.importJWK(bare, alg)) as jose.CryptoKey })
+  return { PS256: await as("PS256"), RS256: await as("RS256") }
 })
 type Key = Effect.Success<typeof aKey>
 
+const notAllowed = "InvalidDpopProof ProofAlgorithmNotAllowed"
 let serial = 0
 
 const proofOf = Effect.fnUntraced(function* (key: Key, claims: jose.JWTPayload) {
   const iat = Math.floor((yield* DateTime.now).epochMilliseconds / 1000)
   return yield* Effect.promise(() =>
     new jose.SignJWT({ jti: `proof-${++serial}`, iat, ...claims })
-      .setProtectedHeader({ alg: "ES256", typ: "dpop+jwt", jwk: key.jwk })
+      .setProtectedHeader({ alg: key.alg, typ: "dpop+jwt", jwk: key.jwk })
       .sign(key.privateKey)
   )
 })
@@ -45,11 +58,14 @@ const proofOf = Effect.fnUntraced(function* (key: Key, claims: jose.JWTPayload) 
 const obtain = Effect.fnUntraced(function* (
   resource: string,
   credentials: Omit<PresentedCredentials, "authorization"> = {},
-  metadata: Readonly<Record<string, boolean>> = {}
+  metadata: Client["metadata"] = {}
 ) {
   const client = yield* register(aPublicClient({ metadata }))
   const { browser } = yield* Server.aSignedInBrowser()
-  const request = yield* Server.authorizationRequest(client, { scope: "openid read", resource })
+  const request = yield* Server.authorizationRequest(client, {
+    scope: resource === "" ? "openid" : "openid read",
+    resource: resource === "" ? undefined : resource
+  })
   const code = yield* Server.obtainCode(browser, request)
   const parameters = form({
     grant_type: "authorization_code",
@@ -292,6 +308,38 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
       }).pipe(Effect.scoped)
   )
 
+  for (const { identifier } of [opaque, jwt]) {
+    it.effect(
+      `FAPI 2.0 Security Profile §5.4.1: ${identifier} and userinfo hold proofs to the profile of the client`,
+      () =>
+        Effect.gen(function* () {
+          const key = yield* anRsaKey
+          const others = securityProfile.map(({ id }) => id).filter((id) => id !== "fapi2-sp-algorithms")
+          const metadata = { security_profile: "fapi_2_0_security", dangerously_exempt_from: others }
+          const proof = { htm: "POST", htu: `${testIssuer}/token` }
+          const held = yield* obtain(identifier, { dpop: yield* proofOf(key.PS256, proof) }, metadata)
+          const route = yield* routeAt({ name: "", identifier, dpop: undefined })
+          const ask = Effect.fnUntraced(function* (alg: "PS256" | "RS256") {
+            const dpop = yield* routeProof(key[alg], identifier, held)
+            return yield* route({ authorization: `DPoP ${held}`, dpop })
+          })
+          yield* ask("PS256")
+          yield* refuses(ask("RS256"), notAllowed)
+          const free = yield* obtain(identifier, { dpop: yield* proofOf(key.RS256, proof) })
+          yield* route({ authorization: `DPoP ${free}`, dpop: yield* routeProof(key.RS256, identifier, free) })
+
+          const own = yield* obtain("", { dpop: yield* proofOf(key.PS256, proof) }, metadata)
+          const look = Effect.fnUntraced(function* (alg: "PS256" | "RS256") {
+            const claims = { htm: "GET", htu: `${testIssuer}/userinfo`, ath: yield* hashToken(own) }
+            const request = { method: "GET", authorization: `DPoP ${own}`, dpop: yield* proofOf(key[alg], claims) }
+            return yield* userinfo(request, new Map())
+          })
+          yield* look("PS256")
+          yield* refuses(look("RS256"), notAllowed)
+        })
+    )
+  }
+
   it.effect("RFC 9449 §11.1: elsewhere, a proof is remembered as long as it is good, and forgotten after that", () =>
     Effect.gen(function* () {
       const key = yield* aKey
@@ -302,7 +350,7 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
       const dpop = yield* proofOf(key, { htm: "GET", htu: targets[0], ath })
       const presented = { scheme: "DPoP", token: "a-token" } as const
       const request = { method: "GET", authorization: undefined, dpop }
-      const proof = { issuer: testIssuer, confirmation, presented, request, targets }
+      const proof = { issuer: testIssuer, client: undefined, confirmation, presented, request, targets }
       const once = confirm(proof)
       yield* once
       // Another process knows nothing of it.

@@ -194,14 +194,14 @@ export const layerRemote = (options: RemoteIssuerOptions) => {
           () => new OAuthError.InvalidToken({ reason: "IssuerMismatch", expected: issuer, received: from })
         )
         const facts = three.test(token) ? yield* ReadJwt.readJwt(issuer, token, keysFor) : undefined
-        if (facts !== undefined && introspection?.everyToken !== true) return facts
+        if (facts !== undefined && introspection?.everyToken !== true) return { facts, client: undefined }
         if (introspection === undefined) {
           return yield* Refusal.refuse(
             "RFC 9068 §4: only JWTs are taken",
             new OAuthError.InvalidToken({ reason: "TokenMalformed" })
           )
         }
-        return yield* introspect(token, introspection)
+        return { facts: yield* introspect(token, introspection), client: undefined }
       })
     })
   })
