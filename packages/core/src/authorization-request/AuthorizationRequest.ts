@@ -33,6 +33,8 @@ export const AuthorizationRequest = Schema.Struct({
   dpopJkt: Schema.optional(Schema.String),
   /** Hash of the `request_uri` by which it came (RFC 9126); used up when the authorization completes. */
   pushedAs: Schema.optional(Schema.String),
+  /** Whether it was a request object (RFC 9101). */
+  isSigned: Schema.optional(Schema.Boolean),
   /** What of its request object (RFC 9101) counts once: used up when the authorization completes. */
   requestObject: Schema.optional(Schema.Struct({ jtiHash: Schema.String, until: Schema.DateTimeUtc })),
   /** RFC 9396, as validated and enriched by the host, each with the digest that stands for it in the consent memory. */

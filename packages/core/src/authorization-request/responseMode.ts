@@ -7,6 +7,7 @@ import { InvalidRequest } from "../oauth/OAuthError.ts"
 import { textsOf } from "../profile/Registration.ts"
 import { demanding, hold, type Rules } from "../profile/Rule.ts"
 import { canSecure } from "../token/SecuredResponse.ts"
+import type { AuthorizationRequest } from "./AuthorizationRequest.ts"
 
 const isResponseMode = Schema.is(ResponseMode)
 
@@ -22,6 +23,12 @@ export const responseModeFor = Effect.fnUntraced(function* (client: Client, sent
   if (isJwtResponseMode(mode)) yield* canSecure(client, "authorization")
   return mode
 })
+
+/** Where a client is held to signed responses it gets nothing else, whatever it asked for before it was. */
+export const heldMode = (request: AuthorizationRequest, rules: Rules): AuthorizationRequest =>
+  demanding(rules, "signedResponse") === undefined || isJwtResponseMode(request.responseMode)
+    ? request
+    : { ...request, responseMode: "jwt" }
 
 /** Holds a request to a mode that is known, and that is signed where the client is held to that. */
 export const checkResponseMode = Effect.fnUntraced(function* (client: Client, sent: string | undefined, rules: Rules) {

@@ -310,6 +310,7 @@ const judge = Effect.fnUntraced(function* (
       claims,
       authorizationDetails,
       dpopJkt: yield* boundKey(parameters, arrival),
+      isSigned,
       requestObject: object
     }
     return request

@@ -9,6 +9,7 @@ import { client as clientActor, eventsBy, subject as subjectActor } from "../aud
 import { check, refuse } from "../audit/Refusal.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
 import { PageRefusal, RedirectRefusal } from "../authorization-request/establish.ts"
+import { heldMode } from "../authorization-request/responseMode.ts"
 import { validate } from "../authorization-request/validate.ts"
 import type { Client } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
@@ -24,6 +25,7 @@ import { AccessDenied, InvalidRequest } from "../oauth/OAuthError.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
 import { every, optional } from "../oauth/Parameters.ts"
 import { isPushed, pushedRequest } from "../par/resolve.ts"
+import { rulesFor } from "../profile/inForce.ts"
 import { type Resource } from "../resource/Resource.ts"
 import { currentResources } from "../resource/registry.ts"
 import { isPairwise, isSubjectOf } from "../subject/subjectFor.ts"
@@ -181,7 +183,8 @@ const openInteraction = Effect.fnUntraced(function* (handle: string, browser: Br
   yield* check("the client is registered and enabled", client?.disabled === false, () =>
     page("InteractionUnknown", clientId)
   )
-  const interaction: Unfinished = { ...(found as Unfinished), browserHash: yield* hashToken(binding!) }
+  const request = heldMode(found!.request, yield* rulesFor(client!))
+  const interaction: Unfinished = { ...(found as Unfinished), request, browserHash: yield* hashToken(binding!) }
   return { binding: binding!, client: client!, interaction }
 })
 

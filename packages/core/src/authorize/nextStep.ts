@@ -18,6 +18,7 @@ import {
   LoginRequired,
   UnmetAuthenticationRequirements
 } from "../oauth/OAuthError.ts"
+import { brokenRule } from "./stillHeld.ts"
 
 export type NextStep =
   /** The host has to do something with the person first. */
@@ -108,6 +109,8 @@ const authenticationStep = (facts: Facts): NextStep | undefined => {
 
 export const nextStep = (facts: Facts): NextStep => {
   const { authentication, client, request } = facts
+  const broken = brokenRule(client, request, facts.policy)
+  if (broken !== undefined) return refuse(broken.rule, broken.error)
   const step = authenticationStep(facts)
   if (step !== undefined || authentication === undefined) return step ?? signIn("none_signed_in")
   if (!facts.mayUse) {

@@ -2,12 +2,14 @@
 import { DateTime, Effect, Option } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
+import { heldMode } from "../authorization-request/responseMode.ts"
 import { matchRedirectUri } from "../authorization-request/SafeRedirect.ts"
 import { establishClient, PageRefusal, RedirectRefusal } from "../authorization-request/establish.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { InvalidRequest, InvalidRequestUri } from "../oauth/OAuthError.ts"
 import { optional, type Parameters } from "../oauth/Parameters.ts"
+import { rulesFor } from "../profile/inForce.ts"
 import { requestUriPrefix } from "./push.ts"
 import { PushedRequestStore } from "./PushedRequestStore.ts"
 
@@ -36,7 +38,7 @@ export const pushedRequest = Effect.fnUntraced(function* (parameters: Parameters
       new InvalidRequestUri({ reason: "RequestUriOfAnotherClient", expected: clientId, received: client.clientId })
     )
   )
-  const request: AuthorizationRequest = { ...found!.request, pushedAs }
+  const request: AuthorizationRequest = heldMode({ ...found!.request, pushedAs }, yield* rulesFor(client))
   yield* check(
     "RFC 9700 §4.1.3: redirect_uri is still registered",
     matchRedirectUri(client, request.redirectUri) !== undefined,

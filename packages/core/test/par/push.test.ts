@@ -8,7 +8,7 @@ import type { Parameters } from "../../src/oauth/Parameters.ts"
 import { push } from "../../src/par/push.ts"
 import { aClient, aPublicClient, form, register, testIssuer } from "../../src/testing/fixtures.ts"
 import * as Server from "../../src/testing/TestServer.ts"
-import { refuses } from "../support.ts"
+import { heldTo, refuses } from "../support.ts"
 
 type Members = Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
 
@@ -222,6 +222,51 @@ describe("pushed authorization requests", () => {
       const { request_uri } = yield* pushes(client)
       const code = yield* codeOf(browser, comesWith(client, request_uri))
       assert.isString((yield* Server.exchangeCode(client, code)).access_token)
+    }).pipe(Effect.provide(Server.layer()))
+  )
+
+  it.effect("RFC 9126 §4, §7.4: what was pushed or begun before its client was held to more is judged by that", () =>
+    Effect.gen(function* () {
+      for (const [rule, reason] of [
+        ["fapi2-ms-requests", "RequestObjectRequired"],
+        ["fapi2-ms-responses", undefined],
+        ["fapi2-sp-pushed", undefined]
+      ] as const) {
+        const { browser, client } = yield* setUp()
+        const { request_uri } = yield* pushes(client)
+        yield* register({ ...client, metadata: heldTo(rule) })
+        const outcome = Server.authorize(browser, comesWith(client, request_uri))
+        if (reason !== undefined) {
+          yield* refuses(outcome, `redirect InvalidRequest ${reason}`)
+          // It ended the authorization, so that nobody comes with it again.
+          yield* refuses(outcome, "redirect InvalidRequestUri RequestUriUsed")
+        } else {
+          const done = yield* outcome
+          assert(done._tag === "Respond")
+          const names = done.response.parameters.map(([name]) => name)
+          assert.deepStrictEqual(names, rule === "fapi2-ms-responses" ? ["response"] : ["code", "state", "iss"])
+        }
+      }
+    }).pipe(Effect.provide(Server.layer({ signingAlgorithms: ["RS256", "ES256"] })))
+  )
+
+  it.effect("RFC 9126 §7.4: an interaction that was begun before its client was held to more ends in a refusal", () =>
+    Effect.gen(function* () {
+      for (const [metadata, expected] of [
+        [heldTo("fapi2-sp-pushed"), "redirect InvalidRequest PushedRequestRequired"],
+        [heldTo("fapi2-ms-requests"), "redirect InvalidRequest RequestObjectRequired"],
+        [{ security_profile: "mcp" }, "redirect InvalidRequest ResourceRequired"]
+      ] as const) {
+        const client = yield* register(aClient())
+        const { browser } = yield* Server.aSignedInBrowser()
+        const asked = yield* Server.authorizationRequest(client)
+        const begun = yield* Server.followed(browser, yield* Server.authorize(browser, asked))
+        assert(begun._tag === "ShowConsent")
+        const approve = Server.answerConsent(browser, begun)
+        yield* register({ ...client, metadata })
+        yield* refuses(approve, expected)
+        yield* refuses(approve, "page InvalidRequest InteractionFinished")
+      }
     }).pipe(Effect.provide(Server.layer()))
   )
 
