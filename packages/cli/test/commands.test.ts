@@ -41,6 +41,23 @@ describe("lockspire seed", () => {
     )
   })
 
+  it("check: a client fails a rule of the profile that the seed sets, for itself or for the server", async () => {
+    using directory = folder()
+    const client = {
+      client_id: "shop",
+      redirect_uris: ["https://shop.example/cb"],
+      id_token_signed_response_alg: "ES256"
+    }
+    for (const [name, seed] of [
+      ["client", { clients: [{ ...client, security_profile: "fapi_2_0_security" }] }],
+      ["server", { policy: { securityProfile: "fapi_2_0_security" }, clients: [client] }]
+    ] as const) {
+      const { code, stderr } = await run(["seed", "check", directory.file(`${name}.json`, seed)])
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /^clients\[0\]: fails fapi2-sp-client-authentication .*To mend it: .*\n$/)
+    }
+  })
+
   onDatabase("apply: a second time changes nothing", "template", async (databaseUrl) => {
     const args = ["seed", "apply", example, "--database-url", databaseUrl, "--issuer", "https://login.example.com"]
     const first = await run(args)

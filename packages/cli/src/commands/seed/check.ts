@@ -1,4 +1,4 @@
-import { line } from "@lockspire/admin"
+import { line, profileProblems, SeedInvalid } from "@lockspire/admin"
 import { Console, Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import * as SeedFile from "../../SeedFile.ts"
@@ -8,6 +8,8 @@ export const check = Command.make(
   { file: Argument.String("file").pipe(Argument.withDescription("The seed, JSON")) },
   Effect.fnUntraced(function* ({ file }) {
     const { seed, warnings } = yield* SeedFile.read(file)
+    const problems = profileProblems(seed)
+    if (problems.length > 0) return yield* SeedFile.invalid(new SeedInvalid({ problems }))
     for (const warning of warnings) yield* Console.log(`warning: ${line(warning)}`)
     const count = (name: string, items: ReadonlyArray<unknown> = []) =>
       `${items.length} ${items.length === 1 ? name : `${name}s`}`
