@@ -7,7 +7,7 @@
 import { TokenStore } from "@lockspire/core"
 import { type DateTime, Effect, Layer } from "effect"
 import { inserting, issuing } from "./issuing.ts"
-import { all, client, count, done, first, prune, toDate, wrote } from "./statement.ts"
+import { all, client, count, done, first, prune, toDate, toJson, wrote } from "./statement.ts"
 import {
   type AccessTokenRow,
   fromGrant,
@@ -142,11 +142,13 @@ export const layer = Layer.effect(
             RETURNING 1
           ), logged AS (${inserting(sql, events, "moved")})
           SELECT 1 FROM moved`),
-      prolong: (issuer, tokenHash, clientId, at, until, issuance) =>
+      prolong: (issuer, tokenHash, clientId, at, until, confirmation, issuance) =>
         wrote(sql`
           WITH ${usable(issuer, tokenHash, clientId, at)}, moved AS (
-            UPDATE refresh_tokens tokens SET expires_at = ${toDate(until)}
+            UPDATE refresh_tokens tokens SET
+              expires_at = ${toDate(until)}, confirmation = ${toJson(confirmation)}::jsonb
             FROM live WHERE tokens.issuer = live.issuer AND tokens.token_hash = live.token_hash
+              AND (tokens.confirmation IS NULL OR tokens.confirmation = ${toJson(confirmation)}::jsonb)
             RETURNING tokens.issuer, tokens.grant_id
           ), ${issuing(sql, issuance)}`),
       forgetResponses: (before, limit) =>

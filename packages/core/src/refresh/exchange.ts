@@ -159,13 +159,14 @@ export const exchange = Effect.fnUntraced(function* (
     () => new InvalidGrant({ reason: "ClientRefusedForAccount" })
   )
 
+  const refreshConfirmation =
+    token.confirmation ?? (yield* refreshBindingOf(client, sender.rules, confirmation, grant.resources))
   const prepared = yield* prepare({
     client,
     grant,
     scope,
     confirmation,
-    refreshConfirmation:
-      token.confirmation ?? (yield* refreshBindingOf(client, sender.rules, confirmation, grant.resources)),
+    refreshConfirmation,
     audience: requested.length > 0 ? requested : grant.resources,
     authorizationDetails: yield* narrowedDetails(parameters, grant.authorizationDetails),
     nonce: undefined,
@@ -173,7 +174,12 @@ export const exchange = Effect.fnUntraced(function* (
   })
   if (!policy.rotates) {
     const used = following(event("refresh_token.used", "refresh_token", tokenHash), prepared)
-    const isIssued = yield* tokens.prolong(issuer, tokenHash, client.clientId, now, end, used)
+    const isIssued = yield* tokens.prolong(issuer, tokenHash, client.clientId, now, end, refreshConfirmation, used)
+    if (!isIssued) {
+      // Another tab bound it to its key in the meantime, or somebody revoked the grant.
+      const again = Option.getOrUndefined(yield* tokens.findRefreshToken(issuer, tokenHash))
+      yield* keepsTo(again?.token.confirmation, sender)
+    }
     yield* check("the grant is live", isIssued, () => new InvalidGrant({ reason: "GrantRevoked" }))
     return { ...prepared.response, refresh_token: refreshToken }
   }

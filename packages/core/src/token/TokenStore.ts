@@ -1,6 +1,7 @@
-import { Context, type DateTime, Effect, Layer, Option } from "effect"
+import { Context, type DateTime, Effect, Equal, Layer, Option } from "effect"
 import { type AuditEvent, AuditLog } from "../audit/AuditLog.ts"
 import type { Client } from "../client/Client.ts"
+import type { Confirmation } from "../oauth/Confirmation.ts"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import type { Grant, Live } from "./Grant.ts"
@@ -88,13 +89,17 @@ export class TokenStore extends Context.Service<
       limit: number,
       events: ReadonlyArray<AuditEvent>
     ) => Effect.Effect<boolean>
-    /** Moves the idle end of a token to `until` and issues what follows, as `rotate` does; the token stays `Live`. */
+    /**
+     * Moves the idle end of a token to `until` and issues what follows, as `rotate` does; the token stays `Live`. One that
+     * was not bound yet is bound by `confirmation` from then on; `false` when it is bound otherwise by now.
+     */
     readonly prolong: (
       issuer: string,
       tokenHash: string,
       clientId: string,
       at: DateTime.Utc,
       until: DateTime.Utc,
+      confirmation: Confirmation | undefined,
       issuance: Issuance
     ) => Effect.Effect<boolean>
     /** Forgets up to `limit` sealed responses whose replay window ended before `before`; how many. */
@@ -165,7 +170,7 @@ export class TokenStore extends Context.Service<
           tokenHash: string,
           clientId: string,
           at: DateTime.Utc,
-          move: (token: LiveRefreshToken) => RefreshToken,
+          move: (token: LiveRefreshToken) => RefreshToken | undefined,
           issuance: Issuance
         ) =>
           within(
@@ -173,7 +178,9 @@ export class TokenStore extends Context.Service<
               const token = Option.getOrUndefined(yield* refreshTokens.find(key(issuer, tokenHash)))
               if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
               if (!(yield* grantIsLive(issuer, token.grantId))) return false
-              yield* refreshTokens.step((rows) => rows.set(key(issuer, tokenHash), move(token)))
+              const moved = move(token)
+              if (moved === undefined) return false
+              yield* refreshTokens.step((rows) => rows.set(key(issuer, tokenHash), moved))
               yield* add(issuance)
               return true
             })
@@ -254,8 +261,13 @@ export class TokenStore extends Context.Service<
             })
             return within(Effect.tap(count, (counted) => (counted ? audit.append(events) : Effect.void)))
           },
-          prolong: (issuer, tokenHash, clientId, at, until, issuance) =>
-            use(issuer, tokenHash, clientId, at, (token) => ({ ...token, expiresAt: until }), issuance),
+          prolong: (issuer, tokenHash, clientId, at, until, confirmation, issuance) => {
+            const keep = (token: LiveRefreshToken) =>
+              token.confirmation === undefined || Equal.equals(token.confirmation, confirmation)
+                ? { ...token, confirmation, expiresAt: until }
+                : undefined
+            return use(issuer, tokenHash, clientId, at, keep, issuance)
+          },
           forgetResponses: (before, limit) =>
             refreshTokens.step((rows) => {
               let forgotten = 0

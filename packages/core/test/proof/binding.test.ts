@@ -283,6 +283,7 @@ layer(Server.layer({ resources }))("what tokens are bound to", (it) => {
       Effect.gen(function* () {
         for (const [metadata, resource] of [
           [{ dpop: "opportunistic" }, ""],
+          [{ dpop: "opportunistic", refresh_token_rotation: "never" }, ""],
           [{}, loose.identifier]
         ] as const) {
           const client = yield* aConfidential(metadata)

@@ -2,6 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, type Layer, Option, Schema } from "effect"
 import type { AuditLog } from "../../audit/AuditLog.ts"
+import type { Confirmation } from "../../oauth/Confirmation.ts"
 import type { Transaction } from "../../storage/Transaction.ts"
 import { refreshTokenLifecycle } from "../../token/Token.ts"
 import type { TokenStore } from "../../token/TokenStore.ts"
@@ -130,7 +131,7 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | AuditLo
         const { findToken, grant: record, rotate, token, tokens } = yield* withRefresh({ expiresAt: after(60) })
         const next = () => issuance(accessToken(record))
         const prolong = (at: number, until: number, clientId = token.clientId, issuing = next()) =>
-          tokens.prolong(issuer, token.tokenHash, clientId, after(at), after(until), issuing)
+          tokens.prolong(issuer, token.tokenHash, clientId, after(at), after(until), token.confirmation, issuing)
         assert.isFalse(yield* prolong(1, 100, "other client"))
         const late = next()
         assert.isFalse(yield* prolong(60, 100, token.clientId, late))
@@ -148,9 +149,40 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | AuditLo
         yield* other.revoke
         const { clientId, tokenHash } = other.token
         assert.isFalse(
-          yield* tokens.prolong(issuer, tokenHash, clientId, now, after(100), issuance(accessToken(record)))
+          yield* tokens.prolong(
+            issuer,
+            tokenHash,
+            clientId,
+            now,
+            after(100),
+            other.token.confirmation,
+            issuance(accessToken(record))
+          )
         )
       })
+    )
+
+    it.effect(
+      "RFC 9449 §5: a token that is prolonged is bound once: of several keys at once to one, and stays so",
+      () =>
+        Effect.gen(function* () {
+          const { findToken, grant: record, token, tokens } = yield* withRefresh({ confirmation: undefined })
+          const prolong = (confirmation: Confirmation | undefined) => {
+            const next = issuance(accessToken(record))
+            return tokens.prolong(issuer, token.tokenHash, token.clientId, now, after(100), confirmation, next)
+          }
+          assert.isTrue(yield* prolong(undefined))
+          const keys = ["a", "b", "c", "d"].map((jkt) => ({ jkt }))
+          const won = yield* Effect.forEach(keys, prolong, { concurrency: "unbounded" })
+          assert.strictEqual(won.filter((one) => one).length, 1)
+          const winner = keys[won.indexOf(true)]
+          assert.deepStrictEqual(Option.getOrThrow(yield* findToken).token.confirmation, winner)
+          assert.isTrue(yield* prolong(winner))
+          for (const other of [undefined, { jkt: "e" }, { ...winner, "x5t#S256": "f" }]) {
+            assert.isFalse(yield* prolong(other))
+          }
+          assert.deepStrictEqual(Option.getOrThrow(yield* findToken).token.confirmation, winner)
+        })
     )
 
     it.effect("issuing cannot outrun revoking, nor revoking overtake issuing", () =>
@@ -163,7 +195,7 @@ export const suite = <E>(name: string, storage: Layer.Layer<TokenStore | AuditLo
         const { clientId, tokenHash } = third.token
         const issuing = issuance(accessToken(third.grant))
         yield* waitsForRevocation(third.revoke, issuing, (next) =>
-          third.tokens.prolong(issuer, tokenHash, clientId, now, after(100), next)
+          third.tokens.prolong(issuer, tokenHash, clientId, now, after(100), third.token.confirmation, next)
         )
       })
     )
