@@ -19,6 +19,9 @@ export const requestObjectAlgorithms: ReadonlyArray<string> = assertionAlgorithm
 /** Characters, encrypted or not: `claims` and `authorization_details` may be long, and a form is 64 KiB at most. */
 const longest = 49_152
 
+/** Seconds that an object with a `jti` may still live: as long as it does its `jti` is remembered. */
+const longestRemembered = 86_400
+
 /** Seconds that the client's clock and ours may differ. */
 const skew = 30
 
@@ -57,6 +60,12 @@ export const readRequestObject = Effect.fnUntraced(function* (client: Client, se
     "RFC 7519 §4.1.7: jti is text",
     claims["jti"] === undefined || (jti !== undefined && jti !== ""),
     refusal("ObjectMemberMalformed", "jti")
+  )
+  const now = (yield* DateTime.now).epochMilliseconds / 1000
+  yield* check(
+    "RFC 9101 §10.2: an object that counts once ends within a day",
+    jti === undefined || expiresAt <= now + longestRemembered + skew,
+    refusal("ObjectLifetimeTooLong")
   )
   yield* check(
     "RFC 9101 §10.8: sub is not the client, as it would be in a client assertion",

@@ -35,9 +35,10 @@ const uses = Effect.fnUntraced(function* (
   }
   if (requestObject !== undefined) {
     const replays = yield* ReplayStore
-    // Whoever began with the same object while it was good may end later than it.
-    const { interactionLifetime } = yield* currentPolicy
-    const until = DateTime.max(requestObject.until, DateTime.add(at, { seconds: interactionLifetime }))
+    // Whoever pushed the same object, or began with it, while it was good may end later than it.
+    const { interactionLifetime, pushedRequestLifetime } = yield* currentPolicy
+    const open = DateTime.add(at, { seconds: interactionLifetime + pushedRequestLifetime })
+    const until = DateTime.max(requestObject.until, open)
     const isFirst = yield* replays.first(issuer, purpose, requestObject.jtiHash, until)
     if (!isFirst) return "request object"
   }

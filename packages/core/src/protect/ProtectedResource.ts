@@ -22,7 +22,7 @@ export interface ProtectedResourcePort {
   /** What stands before the path of a request in the `htu` of a DPoP proof. Without any, DPoP cannot be used. */
   readonly origins: ReadonlyArray<string>
   /** What holds for every route. */
-  readonly demand: SenderDemand
+  readonly demand: Effect.Effect<SenderDemand>
   /** Whether a token is taken that names no resource at all. */
   readonly takesTokensForNoResource: boolean
 }
@@ -56,35 +56,51 @@ const originsOf = ({ identifier, origins }: Options): ReadonlyArray<string> => {
   })
 }
 
-const stated = (options: Options) => ({
-  issuer: options.issuer,
-  identifier: options.identifier,
-  name: options.name,
-  origins: originsOf(options),
-  demand: {
-    ...(options.dpop === undefined ? {} : { dpop: options.dpop }),
-    ...(options.senderConstrained === undefined ? {} : { senderConstrained: options.senderConstrained })
-  },
-  takesTokensForNoResource: options.dangerouslyTakesTokensForNoResource === true
+const demandOf = ({ dpop, senderConstrained }: SenderDemand): SenderDemand => ({
+  ...(dpop === undefined ? {} : { dpop }),
+  ...(senderConstrained === undefined ? {} : { senderConstrained })
 })
+
+const stated = (options: Options) => {
+  const origins = originsOf(options)
+  if (options.dpop === "required" && origins.length === 0) {
+    throw new Error(`${options.identifier} demands DPoP, and no origin says where its routes are`)
+  }
+  return {
+    issuer: options.issuer,
+    identifier: options.identifier,
+    name: options.name,
+    origins,
+    takesTokensForNoResource: options.dangerouslyTakesTokensForNoResource === true
+  }
+}
 
 export class ProtectedResource extends Context.Service<ProtectedResource, ProtectedResourcePort>()(
   "@lockspire/core/protect/ProtectedResource"
 ) {
   /** In a process of its own: what the operator registered with the issuer, said once more. */
   static readonly layer = (options: Options & { readonly scopes: ReadonlyArray<string> }) =>
-    Layer.sync(ProtectedResource, () => ({ ...stated(options), scopes: Effect.succeed(options.scopes) }))
+    Layer.sync(ProtectedResource, () => ({
+      ...stated(options),
+      scopes: Effect.succeed(options.scopes),
+      demand: Effect.succeed(demandOf(options))
+    }))
 
-  /** Beside the issuer: as it is registered, whenever that changes. */
+  /** Beside the issuer: as it is registered, whenever that changes; what is stated here is demanded as well. */
   static readonly layerRegistered = (options: Options) =>
     Layer.effect(
       ProtectedResource,
-      Effect.map(Resources, (resources) => ({
-        ...stated(options),
-        scopes: Effect.map(
-          resources.list(options.issuer),
-          (all) => all.find((one) => one.identifier === options.identifier)?.scopes ?? []
+      Effect.map(Resources, (resources) => {
+        const registered = Effect.map(resources.list(options.issuer), (all) =>
+          all.find((one) => one.identifier === options.identifier)
         )
-      }))
+        return {
+          ...stated(options),
+          scopes: Effect.map(registered, (one) => one?.scopes ?? []),
+          demand: Effect.map(registered, (one) =>
+            demandOf(one?.dpop === "required" ? { ...options, dpop: "required" } : options)
+          )
+        }
+      })
     )
 }

@@ -17,15 +17,17 @@ export const metadataUrl = (identifier: string): URL | undefined => {
 
 /** RFC 9728 §2. `certificates` is whether client certificates reach the routes. */
 export const resourceMetadata = Effect.fnUntraced(function* (certificates = false) {
-  const { demand, identifier, issuer, name, origins, scopes } = yield* ProtectedResource
+  const resource = yield* ProtectedResource
+  const { identifier, issuer, name, origins, scopes } = resource
   const supported = yield* scopes
+  const { dpop } = yield* resource.demand
   return {
     resource: identifier,
     authorization_servers: [issuer],
     ...(supported.length === 0 ? {} : { scopes_supported: supported }),
     bearer_methods_supported: ["header"],
     ...(origins.length === 0 ? {} : { dpop_signing_alg_values_supported: proofAlgorithms }),
-    ...(demand.dpop === undefined ? {} : { dpop_bound_access_tokens_required: true }),
+    ...(dpop === undefined ? {} : { dpop_bound_access_tokens_required: true }),
     ...(certificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
     ...(name === undefined ? {} : { resource_name: name })
   }

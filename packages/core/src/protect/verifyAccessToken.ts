@@ -103,6 +103,6 @@ export const verifyAccessToken = Effect.fnUntraced(function* (
     targets: resource.origins.map((origin) => `${origin}${request.path}`)
   })
   const verified = facts as VerifiedAccessToken
-  yield* isEnough(verified, { ...requirement, ...resource.demand })
+  yield* isEnough(verified, { ...requirement, ...(yield* resource.demand) })
   return verified
 })

@@ -115,6 +115,16 @@ describe("an authorization request as a request object", () => {
     }).pipe(Effect.provide(Server.layer()))
   )
 
+  it.effect("RFC 9101 §10.2: an object with a jti lives a day at most, so that what remembers it ends too", () =>
+    Effect.gen(function* () {
+      const { come } = yield* setUp()
+      const now = Math.floor((yield* DateTime.now).epochMilliseconds / 1000)
+      yield* refuses(come({ exp: now + 86_500 }), "page InvalidRequestObject ObjectLifetimeTooLong")
+      assert.strictEqual((yield* come({ exp: now + 86_400 }))._tag, "Respond")
+      assert.strictEqual((yield* come({ exp: now + 9_000_000, jti: undefined }))._tag, "Respond")
+    }).pipe(Effect.provide(Server.layer()))
+  )
+
   it.effect("RFC 9101 §10.2: of two tabs with one object the one that answers first gets the code", () =>
     Effect.gen(function* () {
       const { browser, come } = yield* setUp({}, { firstParty: false })

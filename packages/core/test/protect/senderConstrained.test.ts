@@ -1,6 +1,6 @@
 /** Tokens that are bound to a key, at every kind of protected route: beside the issuer and elsewhere, opaque and JWT. */
 import { assert, layer } from "@effect/vitest"
-import { DateTime, Effect, Layer, Redacted } from "effect"
+import { DateTime, Effect, Exit, Layer, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as jose from "jose"
 import { Crypto, hashToken } from "../../src/crypto/Crypto.ts"
@@ -14,6 +14,8 @@ import { confirmElsewhere, type DpopOptions } from "../../src/protect/confirm.ts
 import { ProtectedResource } from "../../src/protect/ProtectedResource.ts"
 import type { ReadAccessToken } from "../../src/protect/VerifiedAccessToken.ts"
 import { type ProtectedRequest, type Requirement, verifyAccessToken } from "../../src/protect/verifyAccessToken.ts"
+import { resourceMetadata } from "../../src/protect/resourceMetadata.ts"
+import { ResourceStore } from "../../src/resource/ResourceStore.ts"
 import { token } from "../../src/token-endpoint/token.ts"
 import { makeCertificate } from "../../src/testing/Certificates.ts"
 import { aPublicClient, aResource, form, register, testIssuer } from "../../src/testing/fixtures.ts"
@@ -339,6 +341,34 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
         })
     )
   }
+
+  it.effect(
+    "RFC 9728 §2: a resource that is registered to need DPoP says so, and takes no token that is not bound",
+    () =>
+      Effect.gen(function* () {
+        const bearer = yield* obtain(opaque.identifier)
+        const route = yield* routeAt({ name: "", identifier: opaque.identifier, dpop: undefined })
+        yield* route({ authorization: `Bearer ${bearer}` })
+        yield* ResourceStore.use((store) => store.put({ ...opaque, dpop: "required" }))
+        yield* TestClock.adjust("6 seconds")
+        yield* refuses(route({ authorization: `Bearer ${bearer}` }), "InvalidToken NotSenderConstrained")
+        const document = yield* Effect.provide(
+          resourceMetadata(),
+          ProtectedResource.layerRegistered({ issuer: testIssuer, identifier: opaque.identifier })
+        )
+        assert.strictEqual(document.dpop_bound_access_tokens_required, true)
+        yield* ResourceStore.use((store) => store.put(opaque))
+        yield* TestClock.adjust("6 seconds")
+      })
+  )
+
+  it.effect("a resource that needs DPoP, and has no origin that a proof could name, is a mistake at the start", () =>
+    Effect.gen(function* () {
+      const options = { issuer: testIssuer, identifier: "urn:api", dpop: "required" } as const
+      const built = yield* Effect.exit(Effect.scoped(Layer.build(ProtectedResource.layerRegistered(options))))
+      assert.include(String(Exit.isFailure(built) && built.cause), "urn:api demands DPoP")
+    })
+  )
 
   it.effect("RFC 9449 §11.1: elsewhere, a proof is remembered as long as it is good, and forgotten after that", () =>
     Effect.gen(function* () {

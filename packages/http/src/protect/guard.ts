@@ -67,7 +67,7 @@ export const guard = Effect.gen(function* () {
       checks
     })
     const scheme = /^dpop /i.test(request.headers["authorization"] ?? "") ? "DPoP" : "Bearer"
-    return HttpServerResponse.setHeader(refusal(error, resource, scheme), traceHeader, trace)
+    return HttpServerResponse.setHeader(yield* refusal(error, resource, scheme), traceHeader, trace)
   })
 
   return <E, R>(
