@@ -138,6 +138,11 @@ export const layer = Layer.effect(
           })
         )
       },
+      changeMetadata: (issuer, clientId, metadata) =>
+        wrote(sql`
+          UPDATE clients SET metadata = (metadata - ${Object.keys(metadata)}::text[]) || ${JSON.stringify(metadata)}::jsonb
+          WHERE issuer = ${issuer} AND client_id = ${clientId}
+          RETURNING 1`),
       addSecret: (issuer, clientId, secret) => {
         const row = toSecretRow(issuer, clientId, secret)
         return within(sql)(

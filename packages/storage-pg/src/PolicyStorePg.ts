@@ -18,7 +18,12 @@ export const layer = Layer.effect(
       put: (issuer, settings) =>
         done(sql`
           INSERT INTO policies ${sql.insert({ issuer, settings: JSON.stringify(settings) })}
-          ON CONFLICT (issuer) DO UPDATE SET settings = excluded.settings`)
+          ON CONFLICT (issuer) DO UPDATE SET settings = excluded.settings`),
+      change: (issuer, settings) =>
+        done(sql`
+          INSERT INTO policies ${sql.insert({ issuer, settings: JSON.stringify(settings) })}
+          ON CONFLICT (issuer) DO UPDATE
+          SET settings = (policies.settings - ${Object.keys(settings)}::text[]) || excluded.settings`)
     })
   )
 )

@@ -96,7 +96,12 @@ const switchServer = Effect.fnUntraced(function* (issuer: string, wanted: Wanted
   const clients = yield* (yield* ClientStore).list(issuer)
   const refusedClients = refusedUnder(clients, policies.effectiveWith(stored), after, facts)
   if (Equal.equals(stored, next)) return { changed: false, refusedClients }
-  yield* store.put(issuer, next)
+  const dropped = Object.keys(stored).filter((name) => !Object.hasOwn(next, name))
+  yield* store.change(issuer, {
+    securityProfile: profile,
+    messageSigning: parts,
+    ...Object.fromEntries(dropped.map((name) => [name, undefined]))
+  })
   return { changed: true, refusedClients }
 })
 
@@ -116,7 +121,7 @@ const switchClient = Effect.fnUntraced(function* (issuer: string, clientId: stri
   }
   yield* refuse(wanted, clientStanding(policy, next, yield* factsOf(issuer, policy)).assessments)
   if (Equal.equals(stored, next)) return { changed: false, refusedClients: [] }
-  yield* (yield* ClientStore).put(next)
+  yield* (yield* ClientStore).changeMetadata(issuer, clientId, { security_profile: profile, message_signing: parts })
   return { changed: true, refusedClients: [] }
 })
 

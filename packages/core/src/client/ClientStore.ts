@@ -1,5 +1,6 @@
 import { Context, type DateTime, Effect, Layer, type Option } from "effect"
 import { equal } from "../crypto/Crypto.ts"
+import { type Changes, changed } from "../storage/changes.ts"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import type { Client, ClientSecret } from "./Client.ts"
 
@@ -12,6 +13,15 @@ export class ClientStore extends Context.Service<
     readonly list: (issuer: string) => Effect.Effect<ReadonlyArray<Client>>
     /** Adds the client, or replaces the one of its id, secrets included. */
     readonly put: (client: Client) => Effect.Effect<void>
+    /**
+     * Replaces the named members of the metadata, and takes away those that are undefined; everything else of the client
+     * stays as it is. `false` when there is no such client.
+     */
+    readonly changeMetadata: (
+      issuer: string,
+      clientId: string,
+      metadata: Changes<Client["metadata"]>
+    ) => Effect.Effect<boolean>
     /** Adds a secret beside those there are; `false` when there is no such client. */
     readonly addSecret: (issuer: string, clientId: string, secret: ClientSecret) => Effect.Effect<boolean>
     /** Lets a secret end at `at`, unless it ends before; `false` when nothing changed. */
@@ -62,6 +72,14 @@ export class ClientStore extends Context.Service<
               .toSorted((a, b) => (a.clientId < b.clientId ? -1 : 1))
           ),
         put: (client) => table.step((rows) => rows.set(MemoryTable.key(client.issuer, client.clientId), client)),
+        changeMetadata: (issuer, clientId, metadata) =>
+          table.step((rows) => {
+            const at = MemoryTable.key(issuer, clientId)
+            const client = rows.get(at)
+            if (client === undefined) return false
+            rows.set(at, { ...client, metadata: changed(client.metadata, metadata) })
+            return true
+          }),
         addSecret: (issuer, clientId, secret) =>
           table.step((rows) => {
             const at = MemoryTable.key(issuer, clientId)

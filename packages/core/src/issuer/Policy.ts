@@ -1,5 +1,6 @@
 /** How strict, how long: the settings an operator may change, with safe defaults. All durations are seconds. */
 import { Cache, Context, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
+import { type Changes, changed } from "../storage/changes.ts"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import { CurrentIssuer } from "./Issuer.ts"
 
@@ -146,6 +147,8 @@ export class PolicyStore extends Context.Service<
     readonly find: (issuer: string) => Effect.Effect<PolicySettings>
     /** Replaces the settings of the issuer. */
     readonly put: (issuer: string, settings: PolicySettings) => Effect.Effect<void>
+    /** Replaces the named settings, and takes away those that are undefined; all others stay as they are. */
+    readonly change: (issuer: string, settings: Changes<PolicySettings>) => Effect.Effect<void>
   }
 >()("@lockspire/core/issuer/PolicyStore") {
   static readonly layerMemory = Layer.effect(
@@ -157,7 +160,9 @@ export class PolicyStore extends Context.Service<
             table.find(issuer),
             Option.getOrElse(() => ({}))
           ),
-        put: (issuer, settings) => table.step((rows) => rows.set(issuer, settings))
+        put: (issuer, settings) => table.step((rows) => rows.set(issuer, settings)),
+        change: (issuer, settings) =>
+          table.step((rows) => rows.set(issuer, changed<PolicySettings>(rows.get(issuer) ?? {}, settings)))
       })
     )
   )

@@ -184,6 +184,37 @@ export const suite = <E>(name: string, storage: Layer.Layer<ClientStore | Transa
       })
     )
 
+    it.effect(
+      "changeMetadata replaces what is named and takes away what is undefined; of changes at once none is lost",
+      () =>
+        Effect.gen(function* () {
+          const clients = yield* ClientStore
+          const record = client({ metadata: { kept: { as: "it is" }, dropped: 1, security_profile: "none" } })
+          yield* clients.put(record)
+          const change = (metadata: Parameters<typeof clients.changeMetadata>[2]) =>
+            clients.changeMetadata(issuer, record.clientId, metadata)
+          const secret = clientSecret()
+          yield* Effect.all(
+            [
+              change({ security_profile: "mcp" }),
+              change({ dropped: undefined, never: undefined }),
+              change({ 'with "quotes"': [1] }),
+              clients.addSecret(issuer, record.clientId, secret)
+            ],
+            { concurrency: "unbounded" }
+          )
+          assert.deepStrictEqual(
+            yield* clients.find(issuer, record.clientId),
+            Option.some({
+              ...record,
+              metadata: { kept: { as: "it is" }, security_profile: "mcp", 'with "quotes"': [1] },
+              secrets: [...record.secrets, secret]
+            })
+          )
+          assert.isFalse(yield* clients.changeMetadata(issuer, "unknown", {}))
+        })
+    )
+
     it.effect("a failure in the transaction leaves the client as it was", () =>
       Effect.gen(function* () {
         const clients = yield* ClientStore

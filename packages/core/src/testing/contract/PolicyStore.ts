@@ -26,6 +26,27 @@ export const suite = <E>(name: string, storage: Layer.Layer<PolicyStore | Transa
       })
     )
 
+    it.effect("change replaces what is named and takes away what is undefined; of changes at once none is lost", () =>
+      Effect.gen(function* () {
+        const policies = yield* PolicyStore
+        const issuer = unique("https://policy")
+        yield* policies.change(issuer, { accessTokenLifetime: 120, dpop: undefined })
+        assert.deepStrictEqual(yield* policies.find(issuer), { accessTokenLifetime: 120 })
+        const changes = [
+          { securityProfile: "mcp" },
+          { accessTokenLifetime: undefined },
+          { refreshReplayWindow: 0 },
+          { firstPartySkipsConsent: true }
+        ] as const
+        yield* Effect.forEach(changes, (one) => policies.change(issuer, one), { concurrency: "unbounded" })
+        assert.deepStrictEqual(yield* policies.find(issuer), {
+          securityProfile: "mcp",
+          refreshReplayWindow: 0,
+          firstPartySkipsConsent: true
+        })
+      })
+    )
+
     it.effect("a failure in the transaction leaves the settings as they were", () =>
       Effect.gen(function* () {
         const policies = yield* PolicyStore
