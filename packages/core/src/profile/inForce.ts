@@ -99,14 +99,14 @@ const ofProfiles = (policy: Policy, client: Metadata | undefined): Rules => {
 export const exemptionsOf = (client: Metadata): ReadonlyArray<string> => textsOf(client, "dangerously_exempt_from")
 
 /** Every step of a request asks for the rules of one client, which are made once: policy and client never change. */
-const known = new WeakMap<Metadata, { readonly policy: Policy; readonly rules: Rules }>()
+const known = new WeakMap<Metadata["metadata"], { readonly policy: Policy; readonly rules: Rules }>()
 
 /** The rules in force for the server as a whole, or for one of its clients. Whatever is added to either only adds rules. */
 export const rulesInForce = (policy: Policy, client: Metadata | undefined): Rules => {
-  const before = client === undefined ? undefined : known.get(client)
+  const before = client === undefined ? undefined : known.get(client.metadata)
   if (before?.policy === policy) return before.rules
   const rules = collected(policy, client)
-  if (client !== undefined) known.set(client, { policy, rules })
+  if (client !== undefined) known.set(client.metadata, { policy, rules })
   return rules
 }
 

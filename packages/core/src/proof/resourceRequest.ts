@@ -4,6 +4,7 @@ import { check } from "../audit/Refusal.ts"
 import type { ClientCertificate } from "../client/mutualTls.ts"
 import type { Confirmation } from "../oauth/Confirmation.ts"
 import { InvalidDpopProof, InvalidRequest, InvalidToken, TokenMissing } from "../oauth/OAuthError.ts"
+import { demanding, hold, type Rules } from "../profile/Rule.ts"
 import { type ProofContext, verifyProof } from "./dpop.ts"
 import { certificateThumbprint } from "./sender.ts"
 
@@ -40,20 +41,27 @@ export const presentedToken = Effect.fnUntraced(function* (authorization: string
   return { scheme: presented![1]!.toLowerCase() === "dpop" ? "DPoP" : "Bearer", token } satisfies Presented
 })
 
-/** Where proofs for a resource are checked against. */
-export type ResourceContext = Omit<ProofContext, "accessToken" | "method" | "purpose">
+/** What proofs for a resource are checked against. */
+export type ResourceContext = Omit<ProofContext, "accessToken" | "method" | "purpose" | "rules">
 
 /**
  * Whether whoever presents the token holds the key that it is bound to. Whoever stole it would present it without.
+ * `rules` are those for the token's client, under which a token may have to be bound that was issued before them;
  * `context` is asked for only where there is a proof to check.
  */
 export const confirmSender = Effect.fnUntraced(function* <R>(
   confirmation: Confirmation | undefined,
   { scheme, token }: Presented,
   request: ResourceRequest,
+  rules: Rules,
   context: Effect.Effect<ResourceContext, never, R>
 ) {
   const bound: Confirmation = confirmation ?? {}
+  yield* hold(
+    demanding(rules, "senderConstrained"),
+    confirmation !== undefined,
+    () => new InvalidToken({ reason: "NotSenderConstrained" })
+  )
   yield* check(
     "RFC 9449 §7.1, §7.2: a token that is bound by DPoP is presented so, and no other is",
     (bound.jkt !== undefined) === (scheme === "DPoP"),
@@ -68,6 +76,7 @@ export const confirmSender = Effect.fnUntraced(function* <R>(
     const { method } = request
     const jkt = yield* verifyProof(request.dpop!, {
       ...(yield* context),
+      rules,
       method,
       purpose: "resource",
       accessToken: token

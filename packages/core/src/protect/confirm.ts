@@ -27,13 +27,11 @@ export const confirmBesideIssuer = Effect.gen(function* () {
   const services = yield* Effect.context<Crypto | Nonces | ReplayStore>()
   const policies = yield* Policies
   return Effect.fnUntraced(function* ({ client, confirmation, issuer, presented, request, targets }: PresentedProof) {
-    const context = Effect.map(policies.effective(issuer), (policy) => ({
-      issuer,
-      targets,
-      nonceRequired: policy.dpopNonce === "required",
-      rules: rulesInForce(policy, client)
-    }))
-    yield* confirmSender(confirmation, presented, request, context).pipe(Effect.provideContext(services))
+    const policy = yield* policies.effective(issuer)
+    const context = Effect.succeed({ issuer, targets, nonceRequired: policy.dpopNonce === "required" })
+    yield* confirmSender(confirmation, presented, request, rulesInForce(policy, client), context).pipe(
+      Effect.provideContext(services)
+    )
   })
 })
 
@@ -57,7 +55,7 @@ export const confirmElsewhere = Effect.fnUntraced(function* ({ nonceRequired = f
   const forget = Effect.flatMap(DateTime.now, (now) => replays.prune(now, Number.POSITIVE_INFINITY))
   yield* Effect.forkScoped(Effect.repeat(forget, Schedule.spaced("1 minute")))
   return ({ confirmation, issuer, presented, request, targets }: PresentedProof) =>
-    confirmSender(confirmation, presented, request, Effect.succeed({ issuer, targets, nonceRequired, rules: [] })).pipe(
+    confirmSender(confirmation, presented, request, [], Effect.succeed({ issuer, targets, nonceRequired })).pipe(
       Effect.provideContext(services)
     )
 })

@@ -56,19 +56,17 @@ const look = Effect.fnUntraced(function* (request: ResourceRequest, form: Parame
     () => new InvalidToken({ reason: "TokenExpired" })
   )
   const client = { metadata: found!.clientMetadata }
+  const policy = yield* currentPolicy
   yield* confirmSender(
     token.confirmation,
     bearer,
     request,
-    Effect.gen(function* () {
-      const policy = yield* currentPolicy
-      return {
-        issuer,
-        targets: yield* endpointUris("/userinfo"),
-        nonceRequired: policy.dpopNonce === "required",
-        rules: rulesInForce(policy, client)
-      }
-    })
+    rulesInForce(policy, client),
+    Effect.map(endpointUris("/userinfo"), (targets) => ({
+      issuer,
+      targets,
+      nonceRequired: policy.dpopNonce === "required"
+    }))
   )
   yield* check("the client is enabled", !clientDisabled, () => new InvalidToken({ reason: "ClientDisabled" }))
   yield* check(

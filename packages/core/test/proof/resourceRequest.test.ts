@@ -57,10 +57,10 @@ layer(Server.layer())("a token at a resource", (it) => {
                   dpop: key === "none" ? undefined : yield* proofOf(keys[key], { claims }),
                   certificate: certificate === "none" ? undefined : certificates[certificate]
                 }
-                const context = Effect.succeed({ issuer: testIssuer, targets: [uri], nonceRequired: false, rules: [] })
+                const context = Effect.succeed({ issuer: testIssuer, targets: [uri], nonceRequired: false })
                 const none = !isBoundToKey && !isBoundToCertificate ? undefined : confirmation
                 const outcome = yield* Effect.catch(
-                  Effect.as(confirmSender(none, { scheme, token }, request, context), "taken"),
+                  Effect.as(confirmSender(none, { scheme, token }, request, [], context), "taken"),
                   (error) => refusalOf(Effect.fail(error))
                 )
                 const row = expected(isBoundToKey, isBoundToCertificate, scheme, key, certificate)
