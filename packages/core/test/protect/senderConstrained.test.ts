@@ -6,6 +6,7 @@ import * as jose from "jose"
 import { Crypto, hashToken } from "../../src/crypto/Crypto.ts"
 import type { Client } from "../../src/client/Client.ts"
 import type { PresentedCredentials } from "../../src/client/authenticate.ts"
+import { PolicyStore } from "../../src/issuer/Policy.ts"
 import type { Confirmation } from "../../src/oauth/Confirmation.ts"
 import { securityProfile } from "../../src/profile/fapi2.ts"
 import { AnswerNonce } from "../../src/proof/AnswerNonce.ts"
@@ -341,6 +342,25 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
         })
     )
   }
+
+  it.effect(
+    "FAPI 2.0 Security Profile §5.3.4 no. 5: a token from before its client was held to a binding is refused",
+    () =>
+      Effect.gen(function* () {
+        const bearer = yield* obtain(opaque.identifier)
+        const own = yield* obtain("")
+        const route = yield* routeAt({ name: "", identifier: opaque.identifier, dpop: undefined })
+        const look = userinfo({ method: "GET", authorization: `Bearer ${own}` }, new Map())
+        yield* route({ authorization: `Bearer ${bearer}` })
+        yield* look
+        yield* PolicyStore.use((store) => store.put(testIssuer, { securityProfile: "fapi_2_0_security" }))
+        yield* TestClock.adjust("6 seconds")
+        yield* refuses(route({ authorization: `Bearer ${bearer}` }), "InvalidToken NotSenderConstrained")
+        yield* refuses(look, "InvalidToken NotSenderConstrained")
+        yield* PolicyStore.use((store) => store.put(testIssuer, {}))
+        yield* TestClock.adjust("6 seconds")
+      })
+  )
 
   it.effect(
     "RFC 9728 §2: a resource that is registered to need DPoP says so, and takes no token that is not bound",
