@@ -95,14 +95,14 @@ const switchServer = Effect.fnUntraced(function* (issuer: string, wanted: Wanted
   yield* refuse(wanted, serverStanding(after, facts).assessments)
   const clients = yield* (yield* ClientStore).list(issuer)
   const refusedClients = refusedUnder(clients, policies.effectiveWith(stored), after, facts)
-  if (Equal.equals(stored, next)) return { changed: false, refusedClients }
+  if (Equal.equals(stored, next)) return { changed: false, refusedClients, exempt: [] }
   const dropped = Object.keys(stored).filter((name) => !Object.hasOwn(next, name))
   yield* store.change(issuer, {
     securityProfile: profile,
     messageSigning: parts,
     ...Object.fromEntries(dropped.map((name) => [name, undefined]))
   })
-  return { changed: true, refusedClients }
+  return { changed: true, refusedClients, exempt: [] }
 })
 
 const switchClient = Effect.fnUntraced(function* (issuer: string, clientId: string, wanted: Wanted) {
@@ -120,14 +120,19 @@ const switchClient = Effect.fnUntraced(function* (issuer: string, clientId: stri
     }
   }
   yield* refuse(wanted, clientStanding(policy, next, yield* factsOf(issuer, policy)).assessments)
-  if (Equal.equals(stored, next)) return { changed: false, refusedClients: [] }
+  const exemptions = Profile.exemptionsOf(next)
+  const exempt = Profile.rulesOf(wanted.profile, Policy.signedParts(wanted.profile, wanted.messageSigning))
+    .map(({ id }) => id)
+    .filter((id) => exemptions.includes(id))
+  if (Equal.equals(stored, next)) return { changed: false, refusedClients: [], exempt }
   yield* (yield* ClientStore).changeMetadata(issuer, clientId, { security_profile: profile, message_signing: parts })
-  return { changed: true, refusedClients: [] }
+  return { changed: true, refusedClients: [], exempt }
 })
 
 /**
  * Switches the server, or one client, into a profile, unless something that the profile demands is missing. Switching
- * the server into a FAPI profile drops its rule of rotation. Clients that the server refuses from then on are named.
+ * the server into a FAPI profile drops its rule of rotation. Clients that the server refuses from then on are named, and
+ * `exempt` are the ids of the profile's rules that do not hold for the client.
  */
 export const setProfile = Effect.fnUntraced(function* (issuer: string, wanted: Wanted, actor: AuditLog.Actor) {
   const audit = yield* AuditLog.AuditLog

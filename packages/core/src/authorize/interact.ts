@@ -35,7 +35,7 @@ import { InteractionStore } from "./InteractionStore.ts"
 import { prepareCode } from "./issueCode.ts"
 import { askedOf, nextStep } from "./nextStep.ts"
 import { type AuthorizationResponse, secured, success } from "./respond.ts"
-import { isUnused, mustBeFirst, useUp } from "./useUp.ts"
+import { mustBeFirst, usedByNow, useUp } from "./useUp.ts"
 
 /** A browser at one of our pages. */
 export interface Browser {
@@ -113,8 +113,7 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const facts = yield* gather(client, request, browser)
   const step = mayAnswerAtOnce ? nextStep({ ...facts, since: undefined, prompted: [] }) : undefined
 
-  const unused = yield* isUnused(issuer, request)
-  yield* mustBeFirst(unused ? undefined : "request object", request, client)
+  yield* mustBeFirst(yield* usedByNow(issuer, request), request, client)
   if (step?._tag === "Refuse") {
     yield* mustBeFirst(yield* useUp(issuer, request, facts.now, Effect.void), request, client)
     return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))
@@ -221,6 +220,9 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
   const interactions = yield* InteractionStore
   const { binding, client, interaction } = yield* openInteraction(handle, browser)
   const { handleHash, issuer, request } = interaction
+  if ((yield* usedByNow(issuer, request)) !== undefined) {
+    yield* finishWith(client, interaction, undefined, Effect.void, "interaction.refused")
+  }
   const facts = yield* gather(client, request, browser)
   const step = nextStep({ ...facts, since: interaction.createdAt, prompted: interaction.prompted })
   const browserHash = interaction.browserHash!

@@ -1,5 +1,5 @@
 /** What of an authorization request counts once: used up by the authorization that completes first. */
-import { DateTime, Effect } from "effect"
+import { DateTime, Effect, Option } from "effect"
 import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check } from "../audit/Refusal.ts"
@@ -65,11 +65,20 @@ export const useUp = Effect.fnUntraced(function* <E, R>(
   )
 })
 
-/** Whether it can still be used: asked before a person is asked for anything. `useUp` decides. */
-export const isUnused = Effect.fnUntraced(function* (issuer: string, { requestObject }: AuthorizationRequest) {
-  if (requestObject === undefined) return true
-  const replays = yield* ReplayStore
-  return !(yield* replays.seen(issuer, purpose, requestObject.jtiHash))
+/** What of it was used by now: asked before a person is asked for anything. `useUp` decides. */
+export const usedByNow = Effect.fnUntraced(function* (
+  issuer: string,
+  { pushedAs, requestObject }: AuthorizationRequest
+): Effect.fn.Return<UsedBefore, never, PushedRequestStore | ReplayStore> {
+  if (pushedAs !== undefined) {
+    const pushes = yield* PushedRequestStore
+    if (Option.exists(yield* pushes.find(issuer, pushedAs), ({ _tag }) => _tag === "Used")) return "request_uri"
+  }
+  if (requestObject !== undefined) {
+    const replays = yield* ReplayStore
+    if (yield* replays.seen(issuer, purpose, requestObject.jtiHash)) return "request object"
+  }
+  return undefined
 })
 
 /** The refusal of a request that was used before. */

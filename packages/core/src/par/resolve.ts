@@ -8,7 +8,7 @@ import { establishClient, PageRefusal, RedirectRefusal } from "../authorization-
 import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { InvalidRequest, InvalidRequestUri } from "../oauth/OAuthError.ts"
-import { optional, type Parameters } from "../oauth/Parameters.ts"
+import { every, optional, type Parameters } from "../oauth/Parameters.ts"
 import { rulesFor } from "../profile/inForce.ts"
 import { requestUriPrefix } from "./push.ts"
 import { PushedRequestStore } from "./PushedRequestStore.ts"
@@ -17,7 +17,7 @@ import { PushedRequestStore } from "./PushedRequestStore.ts"
 export const isPushed = (parameters: Parameters): boolean =>
   parameters.get("request_uri")?.some((uri) => uri.startsWith(requestUriPrefix)) ?? false
 
-/** Everything outside `client_id` and `request_uri` is ignored (RFC 9101 §6.3). */
+/** Everything outside `client_id` and `request_uri` is ignored (RFC 9101 §6.3); `request` alone excludes them (§5). */
 export const pushedRequest = Effect.fnUntraced(function* (parameters: Parameters) {
   const pushes = yield* PushedRequestStore
   const issuer = (yield* CurrentIssuer).identifier
@@ -44,8 +44,14 @@ export const pushedRequest = Effect.fnUntraced(function* (parameters: Parameters
     matchRedirectUri(client, request.redirectUri) !== undefined,
     () => asPage(new InvalidRequest({ reason: "RedirectUriNotRegistered", parameter: "redirect_uri" }))
   )
-  const refusal = (reason: InvalidRequestUri["reason"]) => () =>
-    new RedirectRefusal({ error: new InvalidRequestUri({ reason }), target: request, client })
+  const asRedirect = (error: InvalidRequestUri | InvalidRequest) =>
+    new RedirectRefusal({ error, target: request, client })
+  const refusal = (reason: InvalidRequestUri["reason"]) => () => asRedirect(new InvalidRequestUri({ reason }))
+  yield* check(
+    "RFC 9101 §5: request and request_uri are not sent together",
+    every(parameters, "request").length === 0,
+    () => asRedirect(new InvalidRequest({ reason: "ParameterUnexpected", parameter: "request" }))
+  )
   yield* check("RFC 9126 §7.3: it was not used", found!._tag === "Pushed", refusal("RequestUriUsed"))
   const now = yield* DateTime.now
   yield* check(

@@ -132,6 +132,32 @@ describe("pushed authorization requests", () => {
     }).pipe(Effect.provide(Server.layer()))
   )
 
+  it.effect("a tab whose request was used up in another is told so before its person decides anything", () =>
+    Effect.gen(function* () {
+      const client = yield* register(aClient())
+      const { browser } = yield* Server.aSignedInBrowser()
+      const { request_uri } = yield* pushes(client)
+      const parameters = comesWith(client, request_uri)
+      const first = yield* Server.followed(browser, yield* Server.authorize(browser, parameters))
+      const second = yield* Server.authorize(browser, parameters)
+      assert(second._tag === "Continue")
+      yield* Server.answerConsent(browser, first)
+      const handle = Server.handleOf(second.location)
+      yield* refuses(Server.comeBack(browser, handle), "redirect InvalidRequestUri RequestUriUsed")
+      yield* refuses(Server.comeBack(browser, handle), "page InvalidRequest InteractionFinished")
+    }).pipe(Effect.provide(Server.layer()))
+  )
+
+  it.effect("RFC 9101 §5: a request object beside request_uri is refused, and uses nothing up", () =>
+    Effect.gen(function* () {
+      const { browser, client } = yield* setUp()
+      const { request_uri } = yield* pushes(client)
+      const both = Server.authorize(browser, comesWith(client, request_uri, { request: "an object" }))
+      yield* refuses(both, "redirect InvalidRequest ParameterUnexpected request")
+      assert.strictEqual((yield* Server.authorize(browser, comesWith(client, request_uri)))._tag, "Respond")
+    }).pipe(Effect.provide(Server.layer()))
+  )
+
   it.effect("RFC 9126 §7.3: of many browsers that come with one request_uri exactly one gets a code", () =>
     Effect.gen(function* () {
       const { browser, client } = yield* setUp()

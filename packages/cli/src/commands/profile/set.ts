@@ -52,7 +52,7 @@ export const set = Command.make(
     const messageSigning = yield* partsOf(profile, parts)
     const client = Option.getOrUndefined(given)
     const { issuer, services } = yield* Profiles.servicesOf(input)
-    const { changed, refusedClients } = yield* setProfile(
+    const { changed, exempt, refusedClients } = yield* setProfile(
       issuer,
       { client, profile, messageSigning },
       yield* operator
@@ -64,6 +64,7 @@ export const set = Command.make(
     const who = client === undefined ? `The server ${issuer}` : `The client ${client} of ${issuer}`
     const what = profile === "none" ? "to no profile" : `to ${profile}`
     yield* Console.log(`${who} is held ${what} ${changed ? "now" : "already"}.`)
+    if (exempt.length > 0) yield* Console.log(`It is exempt from ${exempt.length} of its rules: ${exempt.join(", ")}.`)
     if (changed && client === undefined) yield* Console.log("A server that runs sees it within five seconds.")
   }, Effect.scoped)
 ).pipe(Command.withDescription("Switch the server, or one client, into a profile, unless what it demands is missing"))
