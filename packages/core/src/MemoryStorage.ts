@@ -38,7 +38,10 @@ export type Ports =
   | TokenStore
   | Transaction.Transaction
 
-export const layer: Layer.Layer<Ports> = AuthorizationCodeStore.layerMemory.pipe(
+export const layer: Layer.Layer<Ports> = Layer.merge(
+  AuthorizationCodeStore.layerMemory,
+  PushedRequestStore.layerMemory
+).pipe(
   Layer.provideMerge(tokens),
   Layer.provideMerge(
     Layer.mergeAll(
@@ -51,7 +54,6 @@ export const layer: Layer.Layer<Ports> = AuthorizationCodeStore.layerMemory.pipe
       InteractionStore.layerMemory,
       PairwiseSubjectStore.layerMemory,
       PolicyStore.layerMemory,
-      PushedRequestStore.layerMemory,
       ReplayStore.layerMemory,
       ResourceStore.layerMemory,
       SigningKeyStore.layerMemory

@@ -1,6 +1,5 @@
 /** What of an authorization request counts once: used up by the authorization that completes first. */
 import { DateTime, Effect, Option } from "effect"
-import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check } from "../audit/Refusal.ts"
 import type { AuthorizationRequest } from "../authorization-request/AuthorizationRequest.ts"
@@ -24,14 +23,13 @@ const uses = Effect.fnUntraced(function* (
   issuer: string,
   request: AuthorizationRequest,
   at: DateTime.Utc
-): Effect.fn.Return<UsedBefore, never, PushedRequestStore | ReplayStore | AuditLog | Policies | CurrentIssuer> {
+): Effect.fn.Return<UsedBefore, never, PushedRequestStore | ReplayStore | Policies | CurrentIssuer> {
   const { clientId, pushedAs, requestObject } = request
   if (pushedAs !== undefined) {
     const pushes = yield* PushedRequestStore
-    const audit = yield* AuditLog
-    if (!(yield* pushes.use(issuer, pushedAs, clientId, at))) return "request_uri"
     const event = eventsBy(issuer, at, clientActor(clientId))
-    yield* audit.append([event("pushed_request.used", "pushed_request", pushedAs)])
+    const events = [event("pushed_request.used", "pushed_request", pushedAs)]
+    if (!(yield* pushes.use(issuer, pushedAs, clientId, at, events))) return "request_uri"
   }
   if (requestObject !== undefined) {
     const replays = yield* ReplayStore

@@ -1,6 +1,5 @@
 /** The pushed authorization request endpoint, RFC 9126 §2. */
 import { DateTime, Effect } from "effect"
-import { AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
 import { check } from "../audit/Refusal.ts"
 import { validatePushed } from "../authorization-request/validate.ts"
@@ -11,7 +10,6 @@ import { currentPolicy } from "../issuer/Policy.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
 import { every, type Parameters } from "../oauth/Parameters.ts"
 import { proofNonceFirst, senderOf } from "../proof/sender.ts"
-import { Transaction } from "../storage/Transaction.ts"
 import type { Pushed } from "./PushedRequest.ts"
 import { PushedRequestStore } from "./PushedRequestStore.ts"
 
@@ -34,8 +32,6 @@ const credentialParameters = ["client_secret", "client_assertion", "client_asser
  */
 export const push = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
   const pushes = yield* PushedRequestStore
-  const audit = yield* AuditLog
-  const transaction = yield* Transaction
   const issuer = (yield* CurrentIssuer).identifier
   const repeated = ["client_id", ...credentialParameters].find((name) => (parameters.get(name)?.length ?? 0) > 1)
   yield* check(
@@ -66,11 +62,6 @@ export const push = Effect.fnUntraced(function* (parameters: Parameters, credent
     expiresAt: DateTime.add(now, { seconds: policy.pushedRequestLifetime })
   }
   const event = eventsBy(issuer, now, clientActor(client.clientId))
-  yield* transaction.within(
-    Effect.andThen(
-      pushes.insert(pushed),
-      audit.append([event("pushed_request.pushed", "pushed_request", pushed.requestUriHash)])
-    )
-  )
+  yield* pushes.insert(pushed, [event("pushed_request.pushed", "pushed_request", pushed.requestUriHash)])
   return { request_uri: requestUri, expires_in: policy.pushedRequestLifetime } satisfies PushResponse
 })
