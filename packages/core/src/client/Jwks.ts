@@ -1,6 +1,7 @@
 /** Public keys of others, RFC 7517: reading a set, and which of its keys can verify a signature. */
 import { Effect, type Schema } from "effect"
-import * as jose from "jose"
+import type * as jose from "jose"
+import { SignatureVerifier } from "../jose/SignatureVerifier.ts"
 
 export type Jwk = Readonly<Record<string, Schema.Json>>
 
@@ -42,10 +43,15 @@ const keyTypes: Readonly<Record<string, readonly [kty: string, crv?: string]>> =
 /** JWS algorithms by which a client may sign with a key of its own. */
 export const asymmetricAlgorithms: ReadonlyArray<string> = Object.keys(keyTypes)
 
+/** Of 8192 bits and an exponent of 32 at most: whoever sends a key chooses how long it takes to use it. */
+const isHonest = ({ e, n }: Jwk): boolean =>
+  typeof n === "string" && n.length <= 1366 && typeof e === "string" && e.length <= 6
+
 /** Whether the key may verify this algorithm: by its type, and by what it says it is for (RFC 7517 §4.2–4.4). */
 export const verifies = (jwk: Jwk, algorithm: string): boolean => {
   const [kty, crv] = keyTypes[algorithm] ?? []
   if (kty === undefined || jwk["kty"] !== kty || (crv !== undefined && jwk["crv"] !== crv)) return false
+  if (kty === "RSA" && !isHonest(jwk)) return false
   if (jwk["use"] !== undefined && jwk["use"] !== "sig") return false
   if (jwk["alg"] !== undefined && jwk["alg"] !== algorithm) return false
   const operations = jwk["key_ops"]
@@ -53,16 +59,11 @@ export const verifies = (jwk: Jwk, algorithm: string): boolean => {
 }
 
 /** Whether the JWT is signed with this key by this algorithm, which its header does not get to choose. */
-export const isSignedBy = (jwt: string, jwk: Jwk, algorithm: string): Effect.Effect<boolean> =>
-  Effect.promise(async () => {
-    try {
-      // Only the key material: an importer would judge `key_ops` once more, and by its own rules.
-      const { crv, e, kty, n, x, y } = jwk
-      const members = Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)
-      const key = await jose.importJWK(Object.fromEntries(members), algorithm)
-      await jose.compactVerify(jwt, key, { algorithms: [algorithm] })
-      return true
-    } catch {
-      return false
-    }
-  })
+export const isSignedBy = (jwt: string, jwk: Jwk, algorithm: string): Effect.Effect<boolean> => {
+  // Only the key material: an importer would judge `key_ops` once more, and by its own rules.
+  const { crv, e, kty, n, x, y } = jwk
+  const members = Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)
+  return Effect.flatMap(SignatureVerifier, (verifier) =>
+    verifier.isSignedBy(jwt, Object.fromEntries(members) as jose.JWK, algorithm)
+  )
+}

@@ -5,6 +5,7 @@ import * as jose from "jose"
 import { Crypto, encode } from "../crypto/Crypto.ts"
 import { EncryptionAlgorithm, type KeyAlgorithm, type SigningAlgorithm } from "../oauth/Metadata.ts"
 import { decode } from "./Compact.ts"
+import { SignatureVerifier } from "./SignatureVerifier.ts"
 import type { Sign } from "./Signer.ts"
 
 export type Payload = Readonly<Record<string, Schema.Json | undefined>>
@@ -54,14 +55,7 @@ export const verify = Effect.fnUntraced(function* (
   const jwk = keys.find((key) => key["kid"] === decoded.header["kid"])
   if (jwk === undefined || jwk["alg"] !== decoded.header["alg"]) return Option.none<Payload>()
   const algorithm = jwk["alg"] as string
-  const isSigned = yield* Effect.promise(async () => {
-    try {
-      await jose.compactVerify(jwt, await jose.importJWK(jwk, algorithm), { algorithms: [algorithm] })
-      return true
-    } catch {
-      return false
-    }
-  })
+  const isSigned = yield* (yield* SignatureVerifier).isSignedBy(jwt, jwk, algorithm)
   return isSigned ? Option.some<Payload>(decoded.payload) : Option.none<Payload>()
 })
 

@@ -1,6 +1,5 @@
 /** Checking a DPoP proof, RFC 9449 §4.3. */
 import { DateTime, Effect, type Schema } from "effect"
-import * as jose from "jose"
 import { check, checking } from "../audit/Refusal.ts"
 import { asymmetricAlgorithms, isSignedBy, type Jwk, verifies } from "../client/Jwks.ts"
 import { hashToken } from "../crypto/Crypto.ts"
@@ -43,7 +42,18 @@ const isPublicKey = (value: unknown): value is Jwk =>
   !Array.isArray(value) &&
   privateMembers.every((name) => !Object.hasOwn(value, name))
 
-const thumbprintOf = (key: Jwk) => Effect.promise(() => jose.calculateJwkThumbprint(key as jose.JWK, "sha256"))
+/** RFC 7638 §3.2, RFC 8037 §2: the members that make a key of each type, in their order. */
+const thumbprintMembers: Readonly<Record<string, ReadonlyArray<string>>> = {
+  EC: ["crv", "kty", "x", "y"],
+  OKP: ["crv", "kty", "x"],
+  RSA: ["e", "kty", "n"]
+}
+
+/** RFC 7638 §3.1: of a key that verified a signature. */
+const thumbprintOf = (key: Jwk) => {
+  const members = (thumbprintMembers[textOf(key["kty"])] ?? []).map((name) => [name, key[name]])
+  return hashToken(JSON.stringify(Object.fromEntries(members)))
+}
 
 const textOf = (value: Schema.Json | undefined): string => (typeof value === "string" ? value : "")
 
