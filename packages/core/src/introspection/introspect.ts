@@ -1,6 +1,6 @@
 /** Token introspection, RFC 7662. */
 import { DateTime, Effect, Option, type Schema } from "effect"
-import { check, checking } from "../audit/Refusal.ts"
+import { checking } from "../audit/Refusal.ts"
 import { authenticate, type AuthenticatedClient, type PresentedCredentials } from "../client/authenticate.ts"
 import { isConfidential } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
@@ -8,8 +8,7 @@ import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import { type Confirmation, tokenTypeOf } from "../oauth/Confirmation.ts"
-import { InvalidRequest } from "../oauth/OAuthError.ts"
-import { type Parameters, required } from "../oauth/Parameters.ts"
+import { once, type Parameters, required } from "../oauth/Parameters.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { rulesFor } from "../profile/inForce.ts"
 import { demanding } from "../profile/Rule.ts"
@@ -70,12 +69,7 @@ const look = Effect.fnUntraced(function* (parameters: Parameters, credentials: P
   const clients = yield* ClientStore
   const tokens = yield* TokenStore
   const issuer = (yield* CurrentIssuer).identifier
-  const repeated = singleParameters.find((name) => (parameters.get(name)?.length ?? 0) > 1)
-  yield* check(
-    "RFC 6749 §3.2: no parameter twice",
-    repeated === undefined,
-    () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
-  )
+  yield* checking("RFC 6749 §3.2: no parameter twice", once(parameters, singleParameters))
   const client = yield* authenticate(parameters, credentials)
   const answered = (answer: Introspection) => ({ client, answer })
   const tokenHash = yield* hashToken(yield* checking("RFC 7662 §2.1: token", required(parameters, "token")))

@@ -44,7 +44,7 @@ const decodeJwk = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Record
 const opened = Effect.fnUntraced(function* (key: SigningKey) {
   const bytes = yield* open(key.sealedPrivateJwk, sealContext(key))
   if (Option.isSome(bytes)) return bytes.value
-  return yield* Effect.die(new Error(`No key-encryption key opens signing key ${key.kid} of ${key.issuer}`))
+  return yield* Effect.die(new Error(`No key-encryption key opens key ${key.kid} of ${key.issuer}`))
 })
 
 const openedJwk = Effect.fnUntraced(function* (key: SigningKey) {

@@ -67,7 +67,7 @@ export class SigningKeys extends Context.Service<
             Effect.gen(function* () {
               const all = yield* Cache.get(keys, id.slice(0, id.indexOf(" ")))
               const key = all.filter(isFit).find((one) => keyId(one) === id)
-              if (key === undefined) return yield* Effect.die(new Error(`Signing key ${id} is gone`))
+              if (key === undefined) return yield* Effect.die(new Error(`Key ${id} is gone`))
               return yield* Effect.provideContext(ready(key), services)
             }),
           { capacity: 256, timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.hours(1) : Duration.zero) }

@@ -40,6 +40,14 @@ export const parse = (text: string): Effect.Effect<Parameters, InvalidRequest> =
 export const every = (parameters: Parameters, name: string): ReadonlyArray<string> =>
   (parameters.get(name) ?? []).filter((value) => value !== "")
 
+/** RFC 6749 §3.1, §3.2: none of these parameters is sent more than once. */
+export const once = (parameters: Parameters, names: ReadonlyArray<string>): Effect.Effect<void, InvalidRequest> => {
+  const repeated = names.find((name) => (parameters.get(name)?.length ?? 0) > 1)
+  return repeated === undefined
+    ? Effect.void
+    : Effect.fail(new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated }))
+}
+
 /** The value of a parameter that may be left out. RFC 6749 §3.1, §3.2: it must not be sent more than once. */
 export const optional = (parameters: Parameters, name: string): Effect.Effect<string | undefined, InvalidRequest> => {
   if ((parameters.get(name)?.length ?? 0) > 1) {

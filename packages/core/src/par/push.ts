@@ -1,14 +1,14 @@
 /** The pushed authorization request endpoint, RFC 9126 §2. */
 import { DateTime, Effect } from "effect"
 import { client as clientActor, eventsBy } from "../audit/event.ts"
-import { check } from "../audit/Refusal.ts"
+import { check, checking } from "../audit/Refusal.ts"
 import { validatePushed } from "../authorization-request/validate.ts"
 import { authenticate, type PresentedCredentials } from "../client/authenticate.ts"
 import { hashToken, randomToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import { InvalidRequest } from "../oauth/OAuthError.ts"
-import { every, type Parameters } from "../oauth/Parameters.ts"
+import { every, once, type Parameters } from "../oauth/Parameters.ts"
 import { proofNonceFirst, senderOf } from "../proof/sender.ts"
 import type { Pushed } from "./PushedRequest.ts"
 import { PushedRequestStore } from "./PushedRequestStore.ts"
@@ -33,12 +33,7 @@ const credentialParameters = ["client_secret", "client_assertion", "client_asser
 export const push = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
   const pushes = yield* PushedRequestStore
   const issuer = (yield* CurrentIssuer).identifier
-  const repeated = ["client_id", ...credentialParameters].find((name) => (parameters.get(name)?.length ?? 0) > 1)
-  yield* check(
-    "RFC 6749 §3.2: no parameter twice",
-    repeated === undefined,
-    () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
-  )
+  yield* checking("RFC 6749 §3.2: no parameter twice", once(parameters, ["client_id", ...credentialParameters]))
   yield* proofNonceFirst(credentials)
   const client = yield* authenticate(parameters, credentials)
   yield* check(

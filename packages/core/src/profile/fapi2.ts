@@ -3,7 +3,7 @@ import type { MessageSigning } from "../issuer/Policy.ts"
 import { isLoopback } from "../issuer/Issuer.ts"
 import { supportedClientAuthenticationMethods } from "../oauth/Metadata.ts"
 import { metadataOf, type Registration } from "./Registration.ts"
-import type { Rule, Rules } from "./Rule.ts"
+import type { Finding, Rule, Rules } from "./Rule.ts"
 
 /** Security Profile §5.4.1: PS256, ES256 and EdDSA with Ed25519, which RFC 9864 names `Ed25519`. */
 export const algorithms = ["PS256", "ES256", "EdDSA", "Ed25519"]
@@ -29,6 +29,12 @@ export const isHttpsOrNative = (client: Registration, uri: string): boolean => {
   if (url === undefined || url.protocol === "https:") return url !== undefined
   return client.applicationType === "native" && (url.protocol !== "http:" || isLoopback(url.hostname))
 }
+
+/** PKCE, whatever the client was exempted from. */
+export const withPkce = ({ dangerouslyAllowNoPkce }: Registration): Finding | undefined =>
+  dangerouslyAllowNoPkce
+    ? { problem: "the client may leave PKCE out", fix: "take dangerously_allow_no_pkce away" }
+    : undefined
 
 export const securityProfile: Rules = [
   {
@@ -116,10 +122,7 @@ export const securityProfile: Rules = [
     section: section("5.3.2.2 no. 5"),
     demands: "PKCE with S256",
     restricts: { codeChallenge: true },
-    client: ({ dangerouslyAllowNoPkce }) =>
-      dangerouslyAllowNoPkce
-        ? { problem: "the client may leave PKCE out", fix: "take dangerously_allow_no_pkce away" }
-        : undefined
+    client: withPkce
   },
   {
     id: "fapi2-sp-redirect-uri",

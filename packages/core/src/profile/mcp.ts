@@ -1,5 +1,6 @@
 /** Model Context Protocol, Authorization: what it asks of an authorization server beyond OAuth 2.1. */
 import { isLoopback } from "../issuer/Issuer.ts"
+import { withPkce } from "./fapi2.ts"
 import type { Registration } from "./Registration.ts"
 import type { Rules } from "./Rule.ts"
 
@@ -16,10 +17,7 @@ export const mcp: Rules = [
     section: "MCP Authorization, Authorization Code Protection",
     demands: "PKCE with S256",
     restricts: { codeChallenge: true },
-    client: ({ dangerouslyAllowNoPkce }) =>
-      dangerouslyAllowNoPkce
-        ? { problem: "the client may leave PKCE out", fix: "take dangerously_allow_no_pkce away" }
-        : undefined
+    client: withPkce
   },
   {
     id: "mcp-resource",

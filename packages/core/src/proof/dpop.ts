@@ -15,7 +15,7 @@ import { normalTarget } from "./targetUri.ts"
 export const proofAlgorithms: ReadonlyArray<string> = asymmetricAlgorithms
 
 /** Seconds that a proof may be old, and that the sender's clock may be ahead of ours. */
-export const window = { old: 300, ahead: 30 } as const
+export const proofAge = { old: 300, ahead: 30 } as const
 
 /** What a proof is checked against. */
 export interface ProofContext {
@@ -155,17 +155,17 @@ export const verifyProof = Effect.fnUntraced(function* (proof: string, context: 
   const facts = { expected: String(Math.round(now)), received: isNumber ? String(iat) : "" }
   yield* check(
     "RFC 9449 §4.3 no. 11: iat is there, and recent",
-    isNumber && iat >= now - window.old,
+    isNumber && iat >= now - proofAge.old,
     () => new InvalidDpopProof({ reason: "ProofTooOld", ...facts })
   )
   yield* check(
     "RFC 9449 §4.3 no. 11: iat is not in the future",
-    (iat as number) <= now + window.ahead && isPast(claims["nbf"], now),
+    (iat as number) <= now + proofAge.ahead && isPast(claims["nbf"], now),
     () => new InvalidDpopProof({ reason: "ProofNotYetValid", ...facts })
   )
   yield* check(
     "RFC 7519 §4.1.4: the proof has not expired",
-    claims["exp"] === undefined || (typeof claims["exp"] === "number" && now < claims["exp"] + window.ahead),
+    claims["exp"] === undefined || (typeof claims["exp"] === "number" && now < claims["exp"] + proofAge.ahead),
     () => new InvalidDpopProof({ reason: "ProofTooOld", ...facts })
   )
   if (accessToken !== undefined) {
@@ -175,7 +175,7 @@ export const verifyProof = Effect.fnUntraced(function* (proof: string, context: 
       () => new InvalidDpopProof({ reason: "ProofTokenMismatch" })
     )
   }
-  const until = DateTime.makeUnsafe(Math.ceil(((iat as number) + window.old + window.ahead) * 1000))
+  const until = DateTime.makeUnsafe(Math.ceil(((iat as number) + proofAge.old + proofAge.ahead) * 1000))
   const valueHash = yield* hashToken(JSON.stringify([jkt, jti]))
   const replays = yield* ReplayStore
   yield* checking(
@@ -190,4 +190,4 @@ export const verifyProof = Effect.fnUntraced(function* (proof: string, context: 
 })
 
 const isPast = (claim: Schema.Json | undefined, now: number): boolean =>
-  claim === undefined || (typeof claim === "number" && claim <= now + window.ahead)
+  claim === undefined || (typeof claim === "number" && claim <= now + proofAge.ahead)

@@ -6,8 +6,8 @@ import { check, checking } from "../audit/Refusal.ts"
 import { authenticate, type PresentedCredentials } from "../client/authenticate.ts"
 import { hashToken } from "../crypto/Crypto.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
-import { InvalidGrant, InvalidRequest } from "../oauth/OAuthError.ts"
-import { type Parameters, required } from "../oauth/Parameters.ts"
+import { InvalidGrant } from "../oauth/OAuthError.ts"
+import { once, type Parameters, required } from "../oauth/Parameters.ts"
 import { Transaction } from "../storage/Transaction.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 
@@ -22,12 +22,7 @@ export const revoke = Effect.fnUntraced(function* (parameters: Parameters, crede
   const audit = yield* AuditLog
   const transaction = yield* Transaction
   const issuer = (yield* CurrentIssuer).identifier
-  const repeated = singleParameters.find((name) => (parameters.get(name)?.length ?? 0) > 1)
-  yield* check(
-    "RFC 6749 §3.2: no parameter twice",
-    repeated === undefined,
-    () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
-  )
+  yield* checking("RFC 6749 §3.2: no parameter twice", once(parameters, singleParameters))
   const client = yield* authenticate(parameters, credentials)
   const tokenHash = yield* hashToken(yield* checking("RFC 7009 §2.1: token", required(parameters, "token")))
   const at = yield* DateTime.now

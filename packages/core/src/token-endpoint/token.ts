@@ -2,8 +2,8 @@
 import { Effect } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import { authenticate, type PresentedCredentials } from "../client/authenticate.ts"
-import { InvalidRequest, UnauthorizedClient, UnsupportedGrantType } from "../oauth/OAuthError.ts"
-import { type Parameters, required } from "../oauth/Parameters.ts"
+import { UnauthorizedClient, UnsupportedGrantType } from "../oauth/OAuthError.ts"
+import { once, type Parameters, required } from "../oauth/Parameters.ts"
 import { proofNonceFirst, senderOf } from "../proof/sender.ts"
 import { grantParameters, grants } from "./grants.ts"
 
@@ -18,12 +18,7 @@ const singleParameters = [
 ]
 
 export const token = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
-  const repeated = singleParameters.find((name) => (parameters.get(name)?.length ?? 0) > 1)
-  yield* check(
-    "RFC 6749 §3.2: no parameter twice",
-    repeated === undefined,
-    () => new InvalidRequest({ reason: "ParameterRepeated", parameter: repeated! })
-  )
+  yield* checking("RFC 6749 §3.2: no parameter twice", once(parameters, singleParameters))
   yield* proofNonceFirst(credentials)
   const client = yield* authenticate(parameters, credentials)
   const grantType = yield* checking("RFC 6749 §3.2: grant_type", required(parameters, "grant_type"))

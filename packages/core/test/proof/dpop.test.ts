@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { hashToken } from "../../src/crypto/Crypto.ts"
 import { securityProfile } from "../../src/profile/fapi2.ts"
 import { AnswerNonce } from "../../src/proof/AnswerNonce.ts"
-import { type ProofContext, proofAlgorithms, window } from "../../src/proof/dpop.ts"
+import { type ProofContext, proofAlgorithms, proofAge } from "../../src/proof/dpop.ts"
 import { Nonces } from "../../src/proof/Nonces.ts"
 import { ReplayStore } from "../../src/replay/ReplayStore.ts"
 import { testIssuer } from "../../src/testing/fixtures.ts"
@@ -398,7 +398,7 @@ layer(Server.layer())("a DPoP proof", (it) => {
         const iat = (yield* secondsFrom(0)) + seconds
         const proof = yield* proofOf(key, { claims: { iat } })
         yield* Effect.provideService(verified(proof), ReplayStore, watching)
-        assert.isAtLeast(kept.at(-1)!, (iat + window.old + window.ahead) * 1000)
+        assert.isAtLeast(kept.at(-1)!, (iat + proofAge.old + proofAge.ahead) * 1000)
       }
     })
   )
