@@ -113,7 +113,9 @@ export const begin = Effect.fnUntraced(function* (parameters: Parameters, browse
   const facts = yield* gather(client, request, browser)
   const step = mayAnswerAtOnce ? nextStep({ ...facts, since: undefined, prompted: [] }) : undefined
 
-  yield* mustBeFirst(yield* usedByNow(issuer, request), request, client)
+  // Of a pushed request it was just read whether it was used.
+  const { requestObject } = request
+  yield* mustBeFirst(yield* usedByNow(issuer, { requestObject }), request, client)
   if (step?._tag === "Refuse") {
     yield* mustBeFirst(yield* useUp(issuer, request, facts.now, Effect.void), request, client)
     return yield* refuse(step.rule, new RedirectRefusal({ error: step.error, target: request, client }))

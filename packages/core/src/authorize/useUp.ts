@@ -66,7 +66,7 @@ export const useUp = Effect.fnUntraced(function* <E, R>(
 /** What of it was used by now: asked before a person is asked for anything. `useUp` decides. */
 export const usedByNow = Effect.fnUntraced(function* (
   issuer: string,
-  { pushedAs, requestObject }: AuthorizationRequest
+  { pushedAs, requestObject }: Pick<AuthorizationRequest, "pushedAs" | "requestObject">
 ): Effect.fn.Return<UsedBefore, never, PushedRequestStore | ReplayStore> {
   if (pushedAs !== undefined) {
     const pushes = yield* PushedRequestStore
