@@ -51,6 +51,8 @@ export const layer = (settings: Settings, clientSecret: Redacted.Redacted) => {
     identifier: `${settings.baseUrl}/api`,
     scopes: scope,
     name: "Demo API",
+    // FAPI 2.0 Security Profile §5.4.1, since the demo also runs beside clients that are held to it.
+    proofAlgorithms: ["PS256", "ES256", "EdDSA", "Ed25519"],
     // A demo is there to be tried with whatever token one has.
     dangerouslyTakesTokensForNoResource: true
   })

@@ -13,13 +13,14 @@ interface Wishes {
   readonly scope?: string
   readonly resource?: string
   readonly dpop?: boolean
+  readonly dpopAlg?: string
   readonly headers?: Record<string, string>
 }
 
 /** A client that got a token by the code flow, with what it needs to use it. */
 const aClient = async (
   issuer: string,
-  { clientId = "app", dpop = false, headers = {}, resource, scope = "openid profile" }: Wishes = {}
+  { clientId = "app", dpop = false, dpopAlg = "ES256", headers = {}, resource, scope = "openid profile" }: Wishes = {}
 ) => {
   const config = await oidc.discovery(new URL(issuer), clientId, undefined, oidc.ClientSecretBasic(secret), {
     execute: [oidc.allowInsecureRequests]
@@ -36,7 +37,7 @@ const aClient = async (
     ...(resource === undefined ? {} : { resource })
   })
   const landed = await new TestBrowser((to) => to.href.startsWith(redirectUri)).approve(url)
-  const key = dpop ? { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair()) } : {}
+  const key = dpop ? { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair(dpopAlg)) } : {}
   const { access_token: token } = await oidc.authorizationCodeGrant(
     config,
     landed,
@@ -152,6 +153,23 @@ layer(siteLayer, { timeout: "60 seconds", excludeTestServices: true })("the API 
         }
       }
     })
+  )
+
+  it.effect(
+    "FAPI 2.0 Security Profile §5.4.1: proofs are signed by PS256, ES256 or EdDSA, and the challenge says so",
+    () =>
+      test(async (demo, issuer) => {
+        for (const dpopAlg of ["PS256", "ES256", "Ed25519"]) {
+          const { call } = await aClient(issuer, { dpop: true, dpopAlg })
+          assert.strictEqual((await call(`${demo}/api`)).status, 200, dpopAlg)
+        }
+        const { call } = await aClient(issuer, { dpop: true, dpopAlg: "RS256" })
+        const refused = await call(`${demo}/api`).catch((error: unknown) => error)
+        assert(refused instanceof oidc.WWWAuthenticateChallengeError)
+        assert.strictEqual(refused.status, 401)
+        const challenge = refused.response.headers.get("www-authenticate")
+        assert.match(challenge ?? "", /^DPoP error="invalid_dpop_proof".* algs="PS256 ES256 EdDSA Ed25519"$/)
+      })
   )
 
   it.effect("RFC 8705 §3: a token that is bound to a certificate is taken on a connection with it alone", () =>

@@ -185,7 +185,9 @@ describe("lockspire serve", () => {
       const other = await run(
         [
           ...serve,
-          directory.file("other.mjs", `import { Layer } from ${JSON.stringify(effect)}; export default Layer.empty`)
+          directory.file("other.mjs", `import { Layer } from ${JSON.stringify(effect)}; export default Layer.empty`),
+          "--port",
+          "0"
         ],
         env
       )

@@ -1,5 +1,6 @@
 /** The resource server's own side of RFC 8707: which resource its routes are, and whose tokens open them. */
 import { Context, Effect, Layer } from "effect"
+import { proofAlgorithms } from "../proof/dpop.ts"
 import { Resources } from "../resource/Resources.ts"
 
 /** How tokens have to be bound; nothing by default, and a bound one always has to be proved. */
@@ -21,6 +22,8 @@ export interface ProtectedResourcePort {
   readonly name: string | undefined
   /** What stands before the path of a request in the `htu` of a DPoP proof. Without any, DPoP cannot be used. */
   readonly origins: ReadonlyArray<string>
+  /** By which algorithms DPoP proofs may be signed. */
+  readonly proofAlgorithms: ReadonlyArray<string>
   /** What holds for every route. */
   readonly demand: Effect.Effect<SenderDemand>
   /** Whether a token is taken that names no resource at all. */
@@ -36,6 +39,11 @@ export interface Options extends SenderDemand {
    * sends a request chooses its `Host`. A proxy that takes off a prefix of the path is named with it.
    */
   readonly origins?: ReadonlyArray<string>
+  /**
+   * By which algorithms DPoP proofs may be signed: every asymmetric one by default. FAPI 2.0 Security Profile §5.4.1 has
+   * PS256, ES256 and EdDSA. Beside the issuer the rules of its profile and of the token's client hold too.
+   */
+  readonly proofAlgorithms?: ReadonlyArray<string>
   /** Every API of the issuer that takes such a token can use it at every other one. */
   readonly dangerouslyTakesTokensForNoResource?: boolean
 }
@@ -71,6 +79,7 @@ const stated = (options: Options) => {
     identifier: options.identifier,
     name: options.name,
     origins,
+    proofAlgorithms: options.proofAlgorithms ?? proofAlgorithms,
     takesTokensForNoResource: options.dangerouslyTakesTokensForNoResource === true
   }
 }

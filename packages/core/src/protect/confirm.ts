@@ -5,6 +5,7 @@ import { Policies } from "../issuer/Policy.ts"
 import type { Confirmation } from "../oauth/Confirmation.ts"
 import { rulesInForce } from "../profile/inForce.ts"
 import type { Registration } from "../profile/Registration.ts"
+import type { Rule } from "../profile/Rule.ts"
 import { Nonces } from "../proof/Nonces.ts"
 import { confirmSender, type Presented, type ResourceRequest } from "../proof/resourceRequest.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
@@ -20,18 +21,34 @@ export interface PresentedProof {
   readonly request: ResourceRequest
   /** The URIs by which the request may have been addressed. */
   readonly targets: ReadonlyArray<string>
+  /** By which algorithms the proof may be signed. */
+  readonly algorithms: ReadonlyArray<string>
 }
+
+const algorithmRule = (algorithms: ReadonlyArray<string>): Rule => ({
+  id: "resource-proof-algorithms",
+  section: "RFC 9449 §7.1",
+  demands: "a proof by one of the resource's algorithms",
+  restricts: { signingAlgorithms: algorithms }
+})
 
 /** By the issuer's own memory of proofs, its nonces, and the rules of its profile and the client's. */
 export const confirmBesideIssuer = Effect.gen(function* () {
   const services = yield* Effect.context<Crypto | Nonces | ReplayStore>()
   const policies = yield* Policies
-  return Effect.fnUntraced(function* ({ client, confirmation, issuer, presented, request, targets }: PresentedProof) {
+  return Effect.fnUntraced(function* ({
+    algorithms,
+    client,
+    confirmation,
+    issuer,
+    presented,
+    request,
+    targets
+  }: PresentedProof) {
     const policy = yield* policies.effective(issuer)
     const context = Effect.succeed({ issuer, targets, nonceRequired: policy.dpopNonce === "required" })
-    yield* confirmSender(confirmation, presented, request, rulesInForce(policy, client), context).pipe(
-      Effect.provideContext(services)
-    )
+    const rules = [...rulesInForce(policy, client), algorithmRule(algorithms)]
+    yield* confirmSender(confirmation, presented, request, rules, context).pipe(Effect.provideContext(services))
   })
 })
 
@@ -54,8 +71,12 @@ export const confirmElsewhere = Effect.fnUntraced(function* ({ nonceRequired = f
   const replays = Context.get(services, ReplayStore)
   const forget = Effect.flatMap(DateTime.now, (now) => replays.prune(now, Number.POSITIVE_INFINITY))
   yield* Effect.forkScoped(Effect.repeat(forget, Schedule.spaced("1 minute")))
-  return ({ confirmation, issuer, presented, request, targets }: PresentedProof) =>
-    confirmSender(confirmation, presented, request, [], Effect.succeed({ issuer, targets, nonceRequired })).pipe(
-      Effect.provideContext(services)
-    )
+  return ({ algorithms, confirmation, issuer, presented, request, targets }: PresentedProof) =>
+    confirmSender(
+      confirmation,
+      presented,
+      request,
+      [algorithmRule(algorithms)],
+      Effect.succeed({ issuer, targets, nonceRequired })
+    ).pipe(Effect.provideContext(services))
 })

@@ -1,6 +1,5 @@
 /** What a resource says about itself, RFC 9728: a client that knows nothing but its URL finds the issuer here. */
 import { Effect } from "effect"
-import { proofAlgorithms } from "../proof/dpop.ts"
 import { ProtectedResource } from "./ProtectedResource.ts"
 
 const wellKnown = "/.well-known/oauth-protected-resource"
@@ -18,7 +17,7 @@ export const metadataUrl = (identifier: string): URL | undefined => {
 /** RFC 9728 §2. `certificates` is whether client certificates reach the routes. */
 export const resourceMetadata = Effect.fnUntraced(function* (certificates = false) {
   const resource = yield* ProtectedResource
-  const { identifier, issuer, name, origins, scopes } = resource
+  const { identifier, issuer, name, origins, proofAlgorithms, scopes } = resource
   const supported = yield* scopes
   const { dpop } = yield* resource.demand
   return {

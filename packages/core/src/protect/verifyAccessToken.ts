@@ -100,6 +100,7 @@ export const verifyAccessToken = Effect.fnUntraced(function* (
     confirmation: facts.cnf,
     presented,
     request,
+    algorithms: resource.proofAlgorithms,
     targets: resource.origins.map((origin) => `${origin}${request.path}`)
   })
   const verified = facts as VerifiedAccessToken

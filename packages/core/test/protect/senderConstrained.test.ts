@@ -343,6 +343,28 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
     )
   }
 
+  for (const place of places) {
+    it.effect(`RFC 9449 §7.1: ${place.name}: a resource takes the algorithms that it states, and says which`, () =>
+      Effect.gen(function* () {
+        const key = yield* anRsaKey
+        const proof = { htm: "POST", htu: `${testIssuer}/token` }
+        const held = yield* obtain(place.identifier, { dpop: yield* proofOf(key.RS256, proof) })
+        const proofAlgorithms = ["PS256", "ES256"]
+        const [any, strict] = [yield* routeAt(place), yield* routeAt(place, { proofAlgorithms })]
+        const ask = Effect.fnUntraced(function* (route: typeof any, alg: "PS256" | "RS256") {
+          const dpop = yield* routeProof(key[alg], place.identifier, held)
+          return yield* route({ authorization: `DPoP ${held}`, dpop })
+        })
+        yield* ask(any, "RS256")
+        yield* ask(strict, "PS256")
+        yield* refuses(ask(strict, "RS256"), notAllowed)
+        const options = { issuer: testIssuer, identifier: place.identifier, proofAlgorithms }
+        const document = yield* Effect.provide(resourceMetadata(), ProtectedResource.layerRegistered(options))
+        assert.deepStrictEqual(document.dpop_signing_alg_values_supported, proofAlgorithms)
+      }).pipe(Effect.scoped)
+    )
+  }
+
   it.effect(
     "FAPI 2.0 Security Profile §5.3.4 no. 5: a token from before its client was held to a binding is refused",
     () =>
@@ -400,7 +422,8 @@ layer(services)("sender-constrained tokens at protected routes", (it) => {
       const dpop = yield* proofOf(key, { htm: "GET", htu: targets[0], ath })
       const presented = { scheme: "DPoP", token: "a-token" } as const
       const request = { method: "GET", authorization: undefined, dpop }
-      const proof = { issuer: testIssuer, client: undefined, confirmation, presented, request, targets }
+      const algorithms = ["ES256"]
+      const proof = { issuer: testIssuer, client: undefined, algorithms, confirmation, presented, request, targets }
       const once = confirm(proof)
       yield* once
       // Another process knows nothing of it.

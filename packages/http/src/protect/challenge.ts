@@ -5,10 +5,14 @@ import { HttpServerResponse } from "effect/http"
 import { challengeOf, type Resource, type Scheme, statusOf } from "../wire/challenge.ts"
 import { toWire } from "../wire/oauthError.ts"
 
-const resourceOf = ({ identifier, origins }: ProtectedResourcePort, demand: SenderDemand): Resource => {
+const resourceOf = (
+  { identifier, origins, proofAlgorithms }: ProtectedResourcePort,
+  demand: SenderDemand
+): Resource => {
   const url = ResourceMetadata.metadataUrl(identifier)
   return {
     realm: identifier,
+    proofAlgorithms,
     schemes: [
       ...(demand.dpop === undefined ? (["Bearer"] as const) : []),
       ...(origins.length === 0 ? [] : (["DPoP"] as const))

@@ -1,5 +1,5 @@
 /** The `WWW-Authenticate` header of protected resources: RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3. */
-import { DpopProof, type OAuthError, type ResourceRequest } from "@lockspire/core"
+import type { OAuthError, ResourceRequest } from "@lockspire/core"
 import { toWire } from "./oauthError.ts"
 
 export type Scheme = ResourceRequest.Presented["scheme"]
@@ -27,8 +27,8 @@ const isOfDpop = (error: OAuthError.ResourceError): boolean =>
   error._tag === "UseDpopNonce" ||
   (error._tag === "InvalidToken" && ["SenderConstrained", "NotSenderConstrained", "KeyMismatch"].includes(error.reason))
 
-const inScheme = (scheme: Scheme, parameters: Parameters): string => {
-  const algs: Parameters = scheme === "DPoP" ? [["algs", DpopProof.proofAlgorithms.join(" ")]] : []
+const inScheme = (scheme: Scheme, parameters: Parameters, { proofAlgorithms }: Resource): string => {
+  const algs: Parameters = scheme === "DPoP" ? [["algs", proofAlgorithms.join(" ")]] : []
   return `${scheme} ${[...parameters, ...algs].map(parameter).join(", ")}`
 }
 
@@ -36,6 +36,8 @@ export interface Resource {
   readonly realm: string
   /** The schemes by which it takes tokens. */
   readonly schemes: ReadonlyArray<Scheme>
+  /** By which DPoP proofs may be signed. */
+  readonly proofAlgorithms: ReadonlyArray<string>
   /** Where to learn more, RFC 9728 §5.1. */
   readonly where?: Parameters
 }
@@ -48,13 +50,13 @@ export const challengeOf = (error: OAuthError.ResourceError, resource: Resource,
   const { realm, schemes, where = [] } = resource
   const inRealm = ["realm", realm] as const
   if (error._tag === "TokenMissing") {
-    return schemes.map((scheme) => inScheme(scheme, [inRealm, ...where])).join(", ")
+    return schemes.map((scheme) => inScheme(scheme, [inRealm, ...where], resource)).join(", ")
   }
   const { description, error: code } = toWire(error)
   const what: Parameters = [["error", code], ["error_description", description], ...remedies(error)]
   const scheme = isOfDpop(error) ? "DPoP" : presented
   // In the order of the specifications' examples, which some clients match as text.
-  return inScheme(scheme, scheme === "DPoP" ? [...what, inRealm, ...where] : [inRealm, ...what, ...where])
+  return inScheme(scheme, scheme === "DPoP" ? [...what, inRealm, ...where] : [inRealm, ...what, ...where], resource)
 }
 
 /** RFC 9449 §7.1, §9: where the token endpoint answers 400, a resource challenges. */

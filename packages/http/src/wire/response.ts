@@ -1,5 +1,5 @@
 /** The shapes of answers that are not pages: JSON, challenges, and which endpoints scripts of other origins may call. */
-import type { Issuer, OAuthError } from "@lockspire/core"
+import { DpopProof, type Issuer, type OAuthError } from "@lockspire/core"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { challengeOf, type Scheme, statusOf } from "./challenge.ts"
 import { toWire } from "./oauthError.ts"
@@ -86,7 +86,11 @@ export const resourceError =
   (error: OAuthError.ResourceError, _trace: string, issuer: Issuer.Issuer): Response => {
     const status = statusOf(error)
     const presented: Scheme = /^dpop(?: |$)/i.test(authorization ?? "") ? "DPoP" : "Bearer"
-    const resource = { realm: issuer.identifier, schemes: ["Bearer", "DPoP"] } as const
+    const resource = {
+      realm: issuer.identifier,
+      schemes: ["Bearer", "DPoP"],
+      proofAlgorithms: DpopProof.proofAlgorithms
+    } as const
     const headers = { ...noStore, ...crossOrigin, "www-authenticate": challengeOf(error, resource, presented) }
     return error._tag === "TokenMissing"
       ? HttpServerResponse.empty({ status, headers })
