@@ -3,7 +3,6 @@
  * sends the browser back to, `decide` the answer to the consent page.
  */
 import { DateTime, Effect, Option } from "effect"
-import { Base64Url } from "effect/encoding"
 import { type AuditEvent, AuditLog } from "../audit/AuditLog.ts"
 import { client as clientActor, eventsBy, subject as subjectActor } from "../audit/event.ts"
 import { check, refuse } from "../audit/Refusal.ts"
@@ -15,7 +14,7 @@ import type { Client } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { ConsentStore } from "../consent/ConsentStore.ts"
 import { type Asked, remember } from "../consent/cover.ts"
-import { concat, Crypto, encode, equal, hashToken, randomToken } from "../crypto/Crypto.ts"
+import { Crypto, encode, equal, hashToken, randomToken } from "../crypto/Crypto.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
 import type { Authentication } from "../host/Authentication.ts"
 import { type BrowserRequest, HostResolver, type SignInDemand } from "../host/HostResolver.ts"
@@ -206,7 +205,7 @@ const bindTo = Effect.fnUntraced(function* (interaction: Interaction, browser: B
 /** Proves that a form came from the page that this browser was shown for this interaction. */
 const csrfTokenOf = Effect.fnUntraced(function* (binding: string, handle: string) {
   const crypto = yield* Crypto
-  return Base64Url.encode(yield* crypto.sha256(concat(encode("csrf\0"), encode(binding), encode("\0"), encode(handle))))
+  return yield* crypto.sha256(`csrf\0${binding}\0${handle}`)
 })
 
 /** One move of an interaction with its event; `false`, and no event, when it was finished before. */

@@ -22,7 +22,7 @@ const allowedScope = (client: Client, resources: ReadonlyArray<Resource>): Reado
  * RFC 6749 §3.3: the scope asked for, all of it allowed; without one, what the client is registered for, and nothing
  * when it is registered for nothing in particular. `within` is what an assertion allows, and then also what it brings.
  */
-export const unattendedScope = Effect.fnUntraced(function* (
+export const unattendedScope = Effect.fnUntracedEager(function* (
   client: Client,
   parameters: Parameters,
   resources: ReadonlyArray<Resource>,

@@ -1,9 +1,8 @@
 /** How a request says which client it comes from: RFC 6749 §2.3, RFC 7521 §4.2, RFC 8705 §2. */
-import { Effect, Result } from "effect"
-import { Base64 } from "effect/encoding"
+import { Effect } from "effect"
 import { check } from "../audit/Refusal.ts"
 import { InvalidClient, InvalidRequest } from "../oauth/OAuthError.ts"
-import { optional, type Parameters } from "../oauth/Parameters.ts"
+import { decodeComponent, optional, type Parameters } from "../oauth/Parameters.ts"
 import { type Assertion, readAssertion } from "./assertion.ts"
 import type { ClientCertificate } from "./mutualTls.ts"
 
@@ -40,7 +39,7 @@ export type Presented =
 const jwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 /** RFC 6749 §2.3: not more than one method; whichever it is, a `client_id` beside it names the same client. */
-export const presentedBy = Effect.fnUntraced(function* (
+export const presentedBy = Effect.fnUntracedEager(function* (
   parameters: Parameters,
   { authorization }: PresentedCredentials
 ) {
@@ -67,7 +66,7 @@ export const presentedBy = Effect.fnUntraced(function* (
   return presented
 })
 
-const fromHeader = Effect.fnUntraced(function* (authorization: string) {
+const fromHeader = Effect.fnUntracedEager(function* (authorization: string) {
   const credentials = basic(authorization)
   yield* check(
     "RFC 6749 §2.3.1: well-formed HTTP Basic credentials",
@@ -77,7 +76,7 @@ const fromHeader = Effect.fnUntraced(function* (authorization: string) {
   return credentials!
 })
 
-const fromForm = Effect.fnUntraced(function* (clientId: string | undefined, secret: string | undefined) {
+const fromForm = Effect.fnUntracedEager(function* (clientId: string | undefined, secret: string | undefined) {
   yield* check(
     "RFC 6749 §3.2.1: the client identifies itself",
     clientId !== undefined,
@@ -90,7 +89,7 @@ const fromForm = Effect.fnUntraced(function* (clientId: string | undefined, secr
   return presented
 })
 
-const fromAssertion = Effect.fnUntraced(function* (jwt: string | undefined, type: string | undefined) {
+const fromAssertion = Effect.fnUntracedEager(function* (jwt: string | undefined, type: string | undefined) {
   yield* check(
     "RFC 7521 §4.2: client_assertion and client_assertion_type go together",
     jwt !== undefined && type !== undefined,
@@ -116,12 +115,11 @@ const fromAssertion = Effect.fnUntraced(function* (jwt: string | undefined, type
 })
 
 const basic = (header: string): Presented | undefined => {
-  const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header)?.[1]
+  const encoded = /^basic +((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/i.exec(header)?.[1]
   if (encoded === undefined) return undefined
-  const bytes = Result.getOrUndefined(Base64.decode(encoded))
+  const octets = atob(encoded)
   // Two spellings of one credential are one too many: only the canonical form is taken.
-  if (bytes === undefined || Base64.encode(bytes) !== encoded) return undefined
-  const text = utf8(bytes)
+  const text = btoa(octets) === encoded ? utf8(octets) : undefined
   const colon = text?.indexOf(":") ?? -1
   if (text === undefined || colon < 0) return undefined
   const clientId = formDecode(text.slice(0, colon))
@@ -136,17 +134,17 @@ const basic = (header: string): Presented | undefined => {
  * (Appendix A.1, A.2), and no database takes it.
  */
 const formDecode = (text: string): string | undefined => {
-  try {
-    const decoded = decodeURIComponent(text.replaceAll("+", " "))
-    return decoded.includes("\0") ? undefined : decoded
-  } catch {
-    return undefined
-  }
+  const decoded = decodeComponent(text)
+  return decoded === undefined || decoded.includes("\0") ? undefined : decoded
 }
 
-const utf8 = (bytes: Uint8Array): string | undefined => {
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** The text of octets that stand as characters, one each. */
+const utf8 = (octets: string): string | undefined => {
+  if (/^[\0-\x7f]*$/.test(octets)) return octets
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+    return decoder.decode(Uint8Array.from(octets, (octet) => octet.charCodeAt(0)))
   } catch {
     return undefined
   }

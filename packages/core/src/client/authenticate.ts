@@ -2,9 +2,10 @@
 import { type Brand, DateTime, Effect, Option } from "effect"
 import { check } from "../audit/Refusal.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
+import { currentPolicy, type Policy } from "../issuer/Policy.ts"
 import { InvalidClient } from "../oauth/OAuthError.ts"
 import type { Parameters } from "../oauth/Parameters.ts"
-import { rulesFor } from "../profile/inForce.ts"
+import { rulesInForce } from "../profile/inForce.ts"
 import { excluding, hold } from "../profile/Rule.ts"
 import { checkAssertion, useOnce, verifyMac, verifySignature } from "./assertion.ts"
 import type { Client, ClientSecret } from "./Client.ts"
@@ -33,7 +34,11 @@ const methodOf = (presented: Presented, client: Client) => {
  * unknown client, a disabled one and a wrong secret cost the same work and give the same answer, so that nobody learns
  * which client ids exist.
  */
-const checkClient = Effect.fnUntraced(function* (presented: Presented, client: Client | undefined) {
+const checkClient = Effect.fnUntracedEager(function* (
+  presented: Presented,
+  client: Client | undefined,
+  policy: Policy
+) {
   yield* check(
     "RFC 6749 §5.2: the client is registered",
     client !== undefined,
@@ -41,9 +46,8 @@ const checkClient = Effect.fnUntraced(function* (presented: Presented, client: C
   )
   yield* check("the client is enabled", !client!.disabled, () => new InvalidClient({ reason: "ClientDisabled" }))
   const method = methodOf(presented, client!)
-  const rules = yield* rulesFor(client!)
   yield* hold(
-    excluding(rules, "clientAuthentication", method),
+    excluding(rulesInForce(policy, client), "clientAuthentication", method),
     false,
     () => new InvalidClient({ reason: "MethodNotAllowed", received: method })
   )
@@ -60,12 +64,13 @@ const checkClient = Effect.fnUntraced(function* (presented: Presented, client: C
 export const authenticate = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
   const clients = yield* ClientStore
   const issuer = (yield* CurrentIssuer).identifier
+  const policy = yield* currentPolicy
   const presented = yield* presentedBy(parameters, credentials)
   const found = Option.getOrUndefined(yield* clients.find(issuer, presented.clientId))
 
   switch (presented._tag) {
     case "Identifier": {
-      const client = yield* checkClient(presented, found)
+      const client = yield* checkClient(presented, found, policy)
       const method = methodOf(presented, client)
       if (method === "tls_client_auth" || method === "self_signed_tls_client_auth") {
         yield* checkCertificate(client, method, credentials.certificate)
@@ -73,29 +78,32 @@ export const authenticate = Effect.fnUntraced(function* (parameters: Parameters,
       return client as AuthenticatedClient
     }
     case "Secret": {
-      const matched = yield* findSecret(issuer, found, presented.secret)
-      const client = yield* checkClient(presented, found)
-      yield* noteUse(client, yield* checkSecret(matched))
+      const now = yield* DateTime.now
+      const matched = yield* findSecret(found, presented.secret, issuer, now)
+      const client = yield* checkClient(presented, found, policy)
+      yield* noteUse(client, yield* checkSecret(matched, now), now)
       return client as AuthenticatedClient
     }
     case "Assertion": {
       const { assertion, method } = presented
       const isMac = method === "client_secret_jwt"
       const mac = isMac ? yield* verifyMac(found, assertion) : undefined
-      const client = yield* checkClient(presented, found)
+      const client = yield* checkClient(presented, found, policy)
       const verdict = mac ?? (yield* verifySignature(client, assertion))
-      const { jti, until } = yield* checkAssertion(client, assertion, verdict, yield* rulesFor(client))
+      const { jti, until } = yield* checkAssertion(client, assertion, verdict, rulesInForce(policy, client))
       yield* useOnce(client, jti, until)
-      if (verdict._tag === "Signed" && verdict.secret !== undefined) yield* noteUse(client, verdict.secret)
+      if (verdict._tag === "Signed" && verdict.secret !== undefined) {
+        yield* noteUse(client, verdict.secret, yield* DateTime.now)
+      }
       return client as AuthenticatedClient
     }
   }
 })
 
 /** So that an operator can tell which secret nobody uses any more. */
-const noteUse = Effect.fnUntraced(function* (client: Client, secret: ClientSecret) {
-  const now = yield* DateTime.now
+const noteUse = (client: Client, secret: ClientSecret, now: DateTime.Utc) => {
   const last = secret.lastUsedAt?.epochMilliseconds
-  if (last !== undefined && now.epochMilliseconds < last + noteEvery) return
-  yield* ClientStore.use((clients) => clients.useSecret(client.issuer, client.clientId, secret.secretId, now))
-})
+  return last !== undefined && now.epochMilliseconds < last + noteEvery
+    ? Effect.void
+    : ClientStore.use((clients) => clients.useSecret(client.issuer, client.clientId, secret.secretId, now))
+}

@@ -1,6 +1,6 @@
 /** Mutual-TLS client authentication, RFC 8705 §2: `tls_client_auth` and `self_signed_tls_client_auth`. */
 import { Context, DateTime, Effect, Option, Result } from "effect"
-import { Base64, Base64Url } from "effect/encoding"
+import { Base64 } from "effect/encoding"
 import { NetAddress } from "effect/net"
 import { check } from "../audit/Refusal.ts"
 import { Crypto, equal } from "../crypto/Crypto.ts"
@@ -102,7 +102,7 @@ const comesWith = (keys: ReadonlyArray<Jwk>, der: Uint8Array, thumbprint: string
  * us as an unknown `kid`, by whose rule the set is fetched again.
  */
 const isRegistered = Effect.fnUntraced(function* (der: Uint8Array, client: Client) {
-  const thumbprint = Base64Url.encode(yield* Crypto.use((crypto) => crypto.sha256(der)))
+  const thumbprint = yield* Crypto.use((crypto) => crypto.sha256(der))
   for (const kid of [undefined, thumbprint]) {
     const keys = yield* Effect.option(clientKeys(client, kid))
     if (Option.isSome(keys) && comesWith(keys.value, der, thumbprint)) return true

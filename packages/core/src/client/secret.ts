@@ -1,5 +1,5 @@
 /** Client secrets as passwords, RFC 6749 §2.3.1: `client_secret_basic` and `client_secret_post`. */
-import { DateTime, Effect } from "effect"
+import { type DateTime, Effect } from "effect"
 import { check } from "../audit/Refusal.ts"
 import { SecretVerifier } from "../crypto/SecretHash.ts"
 import { InvalidClient } from "../oauth/OAuthError.ts"
@@ -16,10 +16,13 @@ const isFast = (hash: string) => hash.startsWith("sha256$")
  * hash is worth its cost only while it counts. Every one is compared, so that time tells nothing: an unknown client
  * costs what a known one costs.
  */
-export const findSecret = Effect.fnUntraced(function* (issuer: string, client: Client | undefined, presented: string) {
-  const clients = yield* ClientStore
+export const findSecret = Effect.fnUntraced(function* (
+  client: Client | undefined,
+  presented: string,
+  issuer: string,
+  now: DateTime.Utc
+) {
   const verifier = yield* SecretVerifier
-  const now = yield* DateTime.now
   const kept = (client?.secrets ?? []).flatMap((secret) => {
     const { hash } = secret
     return hash !== undefined && (isFast(hash) || isLiveSecret(secret, now)) ? [{ secret, hash }] : []
@@ -33,12 +36,14 @@ export const findSecret = Effect.fnUntraced(function* (issuer: string, client: C
   }
   // Where any client has a slow hash, whoever fails on a fast one pays for a slow one too.
   const mustPretend = found === undefined && kept.every(({ hash }) => isFast(hash))
-  if (mustPretend && (yield* clients.hasSlowSecret(issuer))) yield* verifier.pretend(presented)
+  if (mustPretend && (yield* ClientStore.use((clients) => clients.hasSlowSecret(issuer)))) {
+    yield* verifier.pretend(presented)
+  }
   return found
 })
 
 /** The secret matched, and counts now. */
-export const checkSecret = Effect.fnUntraced(function* (found: ClientSecret | undefined) {
+export const checkSecret = Effect.fnUntracedEager(function* (found: ClientSecret | undefined, now: DateTime.Utc) {
   yield* check(
     "RFC 6749 §2.3.1: the secret matches",
     found !== undefined,
@@ -46,7 +51,7 @@ export const checkSecret = Effect.fnUntraced(function* (found: ClientSecret | un
   )
   yield* check(
     "the secret is valid now",
-    isLiveSecret(found!, yield* DateTime.now),
+    isLiveSecret(found!, now),
     () => new InvalidClient({ reason: "SecretExpired", received: found!.secretId })
   )
   return found!

@@ -9,8 +9,8 @@ export class Crypto extends Context.Service<
   {
     /** `size` bytes from a cryptographically secure generator. */
     readonly randomBytes: (size: number) => Effect.Effect<Uint8Array>
-    /** SHA-256. */
-    readonly sha256: (data: Uint8Array) => Effect.Effect<Uint8Array>
+    /** BASE64URL(SHA256(data)), text as UTF-8: in this form hashes are stored and compared. */
+    readonly sha256: (data: Uint8Array | string) => Effect.Effect<string>
     /** 32 bytes by HKDF-SHA-256 (RFC 5869) from a secret of full entropy. */
     readonly derive: (secret: Uint8Array, info: string) => Effect.Effect<Uint8Array>
     /** 32 bytes by PBKDF2-SHA-256 (RFC 8018 §5.2) from a secret that a person may have chosen: slow on purpose. */
@@ -32,7 +32,8 @@ export class Crypto extends Context.Service<
       const none = new Uint8Array(32)
       return Crypto.of({
         randomBytes: random.randomBytes,
-        sha256: (data) => digest.digest(Digest.sha256, data),
+        sha256: (data) =>
+          Effect.map(digest.digest(Digest.sha256, typeof data === "string" ? encode(data) : data), Base64Url.encode),
         derive: (secret, info) =>
           Effect.orDie(kdf.derive(Kdf.hkdfSha256, secret, { salt: none, length: 32, info: encode(info) })),
         stretch: (secret, salt, iterations) =>
@@ -76,11 +77,14 @@ export const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
 /** Takes the same time wherever the difference is. */
 export const equal = (a: Uint8Array, b: Uint8Array): boolean => Mac.timingSafeEqual(a, b)
 
+/** Takes the same time wherever the difference is. */
+export const equalText = (a: string, b: string): boolean => equal(encode(a), encode(b))
+
 /** 256 random bits as 43 characters: codes, tokens, handles and identifiers that nobody can guess. */
 export const randomToken: Effect.Effect<string, never, Crypto> = Effect.flatMap(Crypto, (crypto) =>
   Effect.map(crypto.randomBytes(32), (bytes) => Base64Url.encode(bytes))
 )
 
-/** BASE64URL(SHA256(text)): the form in which codes, tokens and handles are stored. */
+/** The form in which codes, tokens and handles are stored. */
 export const hashToken = (text: string): Effect.Effect<string, never, Crypto> =>
-  Effect.flatMap(Crypto, (crypto) => Effect.map(crypto.sha256(encode(text)), (bytes) => Base64Url.encode(bytes)))
+  Effect.flatMap(Crypto, (crypto) => crypto.sha256(text))

@@ -194,7 +194,6 @@ export class Policies extends Context.Service<
 }
 
 /** The policy of the issuer that the request is for. */
-export const currentPolicy = Effect.gen(function* () {
-  const policies = yield* Policies
-  return yield* policies.effective((yield* CurrentIssuer).identifier)
-})
+export const currentPolicy = Effect.contextWith((context: Context.Context<Policies | CurrentIssuer>) =>
+  Context.get(context, Policies).effective(Context.get(context, CurrentIssuer).identifier)
+)

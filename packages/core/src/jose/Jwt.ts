@@ -74,7 +74,7 @@ export const halfHash = Effect.fnUntraced(function* (algorithm: SigningAlgorithm
   const name = digests[algorithm]
   const digest =
     name === undefined
-      ? yield* sha256(encode(text))
+      ? yield* Effect.fromResult(Base64Url.decode(yield* sha256(text))).pipe(Effect.orDie)
       : new Uint8Array(yield* Effect.promise(() => crypto.subtle.digest(name, new Uint8Array(encode(text)))))
   return Base64Url.encode(digest.slice(0, digest.length / 2))
 })

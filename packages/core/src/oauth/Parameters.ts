@@ -8,13 +8,20 @@ export type Parameters = ReadonlyMap<string, ReadonlyArray<string>>
 const malformed = (received: string) =>
   new InvalidRequest({ reason: "ParameterMalformed", expected: "application/x-www-form-urlencoded", received })
 
-const decode = (text: string): string | undefined => {
+/** Undoes the percent-encoding of one name or value; undefined where it is malformed. */
+export const decodeComponent = (text: string): string | undefined => {
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text
+  if (!spaced.includes("%")) return spaced
   try {
-    const decoded = decodeURIComponent(text.replaceAll("+", " "))
-    return decoded.includes("\0") || !decoded.isWellFormed() ? undefined : decoded
+    return decodeURIComponent(spaced)
   } catch {
     return undefined
   }
+}
+
+const decode = (text: string): string | undefined => {
+  const decoded = decodeComponent(text)
+  return decoded === undefined || decoded.includes("\0") || !decoded.isWellFormed() ? undefined : decoded
 }
 
 /**

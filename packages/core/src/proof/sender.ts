@@ -1,6 +1,5 @@
 /** What the sender of a request proves to hold, and what the tokens that it gets are bound to. */
 import { Effect } from "effect"
-import { Base64Url } from "effect/encoding"
 import { check } from "../audit/Refusal.ts"
 import { type Client, isConfidential } from "../client/Client.ts"
 import { type ClientCertificate, MutualTls } from "../client/mutualTls.ts"
@@ -11,16 +10,13 @@ import { currentPolicy } from "../issuer/Policy.ts"
 import { type Confirmation, isConfirmedBy } from "../oauth/Confirmation.ts"
 import { InvalidGrant, InvalidRequest } from "../oauth/OAuthError.ts"
 import { demanding, demandingDpop, hold, type Rules } from "../profile/Rule.ts"
-import { rulesFor } from "../profile/inForce.ts"
+import { rulesInForce } from "../profile/inForce.ts"
 import { currentResources } from "../resource/registry.ts"
 import { nonceFirst, verifyProof } from "./dpop.ts"
 
 /** RFC 8705 §3.1. */
 export const certificateThumbprint = (certificate: ClientCertificate) =>
-  Effect.map(
-    Crypto.use((crypto) => crypto.sha256(certificate.der)),
-    (hash) => Base64Url.encode(hash)
-  )
+  Crypto.use((crypto) => crypto.sha256(certificate.der))
 
 /** RFC 9449 names no code for it: a proof that is not there is no invalid one. */
 export const proofMissing = () => new InvalidRequest({ reason: "ProofMissing", parameter: "DPoP" })
@@ -35,8 +31,9 @@ export const endpointUris = Effect.fnUntraced(function* (path: `/${string}`) {
 const purpose = "authorization server"
 
 /** Asks for another nonce before anything of the request is spent. */
-export const proofNonceFirst = Effect.fnUntraced(function* ({ dpop }: PresentedCredentials) {
-  if (dpop === undefined) return
+export const proofNonceFirst = ({ dpop }: PresentedCredentials) => (dpop === undefined ? Effect.void : nonceOf(dpop))
+
+const nonceOf = Effect.fnUntraced(function* (dpop: string) {
   const issuer = (yield* CurrentIssuer).identifier
   yield* nonceFirst(dpop, { issuer, purpose, nonceRequired: (yield* currentPolicy).dpopNonce === "required" })
 })
@@ -53,8 +50,8 @@ export const senderOf = Effect.fnUntraced(function* (
   path: `/${string}`,
   { certificate, dpop }: PresentedCredentials
 ) {
-  const rules = yield* rulesFor(client)
   const policy = yield* currentPolicy
+  const rules = rulesInForce(policy, client)
   const jkt =
     dpop === undefined
       ? undefined
@@ -77,7 +74,7 @@ export const senderOf = Effect.fnUntraced(function* (
  * What the access tokens of a token response are bound to; undefined for bearer tokens. A proof always binds. A
  * certificate does where the client registered for it, or where a rule wants a binding and there is no other.
  */
-export const bindingOf = Effect.fnUntraced(function* ({ proved, rules }: Sender) {
+export const bindingOf = Effect.fnUntracedEager(function* ({ proved, rules }: Sender) {
   const { jkt, "x5t#S256": certificate } = proved
   const dpop = demandingDpop(rules, "required") ?? demanding(rules, "dpopProof")
   const byCertificate = demanding(rules, "certificateBound")

@@ -1,5 +1,5 @@
 /** Which resources and which scope values exist, RFC 8707 §2. */
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { standardScopes } from "../oauth/Claims.ts"
 import { InvalidTarget } from "../oauth/OAuthError.ts"
 import { every, type Parameters } from "../oauth/Parameters.ts"
@@ -8,10 +8,9 @@ import { normalForm, type Resource } from "./Resource.ts"
 import { Resources } from "./Resources.ts"
 
 /** The registered resources of the current issuer. */
-export const currentResources = Effect.gen(function* () {
-  const resources = yield* Resources
-  return yield* resources.list((yield* CurrentIssuer).identifier)
-})
+export const currentResources = Effect.contextWith((context: Context.Context<Resources | CurrentIssuer>) =>
+  Context.get(context, Resources).list(Context.get(context, CurrentIssuer).identifier)
+)
 
 /** Every scope value that means something here. */
 export const knownScopes = (resources: ReadonlyArray<Resource>): ReadonlyArray<string> => [
@@ -27,16 +26,18 @@ export const requestedResources = (
   allowed: ReadonlyArray<string>,
   whenNotAllowed: "ResourceUnknown" | "ResourceNotGranted"
 ): Effect.Effect<ReadonlyArray<string>, InvalidTarget> => {
+  const received = every(parameters, "resource")
+  if (received.length === 0) return Effect.succeed([])
   const requested = new Set<string>()
   const registered = new Map(allowed.map((identifier) => [normalForm(identifier), identifier]))
-  for (const received of every(parameters, "resource")) {
-    const normal = normalForm(received)
+  for (const one of received) {
+    const normal = normalForm(one)
     if (normal === undefined) {
-      return Effect.fail(new InvalidTarget({ reason: "ResourceMalformed", parameter: "resource", received }))
+      return Effect.fail(new InvalidTarget({ reason: "ResourceMalformed", parameter: "resource", received: one }))
     }
     const identifier = registered.get(normal)
     if (identifier === undefined) {
-      return Effect.fail(new InvalidTarget({ reason: whenNotAllowed, parameter: "resource", received }))
+      return Effect.fail(new InvalidTarget({ reason: whenNotAllowed, parameter: "resource", received: one }))
     }
     requested.add(identifier)
   }

@@ -32,6 +32,7 @@ export class MemoryDatabase extends Context.Service<
 export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effectContext(
   Effect.sync(() => {
     const lock = Semaphore.makeUnsafe(1)
+    let isOpen = false
     let undos: Array<() => void> = []
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Effect.flatMap(Inside, (inside) =>
@@ -39,21 +40,27 @@ export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effe
           ? effect
           : lock.withPermits(1)(
               Effect.suspend(() => {
+                isOpen = true
                 undos = []
                 return Effect.onExit(Effect.provideService(effect, Inside, true), (exit) =>
                   Effect.sync(() => {
                     if (Exit.isFailure(exit)) for (const undo of undos.toReversed()) undo()
                     undos = []
+                    isOpen = false
                   })
                 )
               })
             )
       )
+    const forgotten = () => {}
+    const remembered = (undo: () => void) => undos.push(undo)
     const atomically = <A>(step: (journal: (undo: () => void) => void) => A): Effect.Effect<A> =>
-      Effect.flatMap(Inside, (inside) =>
-        inside
-          ? Effect.sync(() => step((undo) => undos.push(undo)))
-          : lock.withPermits(1)(Effect.sync(() => step(() => {})))
+      Effect.suspend(() =>
+        isOpen
+          ? Effect.flatMap(Inside, (inside) =>
+              inside ? Effect.sync(() => step(remembered)) : lock.withPermits(1)(Effect.sync(() => step(forgotten)))
+            )
+          : Effect.succeed(step(forgotten))
       )
     return Context.make(Transaction, Transaction.of({ within })).pipe(
       Context.add(MemoryDatabase, MemoryDatabase.of({ atomically }))

@@ -164,6 +164,12 @@ export class TokenStore extends Context.Service<
           }
           yield* audit.append(events)
         })
+        const issue = Effect.fnUntraced(function* (issuance: Issuance) {
+          const { grantId, issuer } = issuance.accessToken
+          if (grantId !== undefined && !(yield* grantIsLive(issuer, grantId))) return false
+          yield* add(issuance)
+          return true
+        })
         /** Moves a token that is live, that client's and unexpired, while its grant is live, and issues what follows. */
         const use = (
           issuer: string,
@@ -206,15 +212,7 @@ export class TokenStore extends Context.Service<
                 .map((row) => row.grantId)
             ),
 
-          issue: (issuance) =>
-            within(
-              Effect.gen(function* () {
-                const { grantId, issuer } = issuance.accessToken
-                if (grantId !== undefined && !(yield* grantIsLive(issuer, grantId))) return false
-                yield* add(issuance)
-                return true
-              })
-            ),
+          issue: (issuance) => within(issue(issuance)),
           findAccessToken: Effect.fnUntraced(function* (issuer, tokenHash) {
             const token = Option.getOrUndefined(yield* accessTokens.find(key(issuer, tokenHash)))
             if (token === undefined) return Option.none()

@@ -105,15 +105,11 @@ const encrypted = Effect.fnUntraced(function* (signed: string, resource: Resourc
 })
 
 /** The token itself, as the resource that it is for wants it. */
-const tokenFor = Effect.fnUntraced(function* (
-  facts: AccessTokenFacts,
-  record: LiveAccessToken,
-  resource: Resource | undefined
-) {
-  if (resource === undefined || resource.accessTokenFormat === "opaque") return yield* randomToken
-  const signed = yield* jwt(facts, record, resource)
-  return resource.accessTokenFormat === "jwt" ? signed : yield* encrypted(signed, resource)
-})
+const tokenFor = (facts: AccessTokenFacts, record: LiveAccessToken, resource: Resource | undefined) => {
+  if (resource === undefined || resource.accessTokenFormat === "opaque") return randomToken
+  const signed = jwt(facts, record, resource)
+  return resource.accessTokenFormat === "jwt" ? signed : Effect.flatMap(signed, (text) => encrypted(text, resource))
+}
 
 /** Signs, where the resource wants a JWT, before any transaction is open. */
 export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessTokenFacts) {

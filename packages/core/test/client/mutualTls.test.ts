@@ -1,6 +1,6 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { Base64, Base64Url } from "effect/encoding"
+import { Base64 } from "effect/encoding"
 import { TestClock } from "effect/testing"
 import { authenticate } from "../../src/client/authenticate.ts"
 import * as Certificate from "../../src/client/Certificate.ts"
@@ -132,7 +132,7 @@ layer(Server.layer())("mutual-TLS client authentication", (it) => {
       yield* refuses(come(client, another.der), "InvalidClient CertificateNotRegistered")
       yield* refuses(come(client, undefined), "InvalidClient CertificateMissing")
 
-      const thumbprint = Base64Url.encode(yield* Crypto.use((crypto) => crypto.sha256(der)))
+      const thumbprint = yield* Crypto.use((crypto) => crypto.sha256(der))
       const { x5c: _, ...bare } = jwk
       const byThumbprint = yield* bySelf({ jwks: { keys: [{ ...bare, "x5t#S256": thumbprint }] } })
       yield* accepts(come(byThumbprint, der, false), byThumbprint)
