@@ -6,8 +6,6 @@
 import { Issuer } from "@lockspire/core"
 import { Effect, Layer } from "effect"
 import { HttpEffect, HttpRouter, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
-import { ProtocolApi } from "./api/ProtocolApi.ts"
 import * as Browser from "./server/browser.ts"
 import * as Clients from "./server/clients.ts"
 import * as Documents from "./server/documents.ts"
@@ -35,10 +33,10 @@ const notFound = HttpServerResponse.empty({ status: 404 })
 const preflights = (path: string) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
-      for (const { crossOrigin, methods } of endpoints) {
-        if (crossOrigin === undefined) continue
+      for (const [location, { crossOrigin, methods }] of endpoints) {
+        if (!crossOrigin) continue
         const allowed = preflight(methods)
-        yield* router.add("OPTIONS", crossOrigin, (request) =>
+        yield* router.add("OPTIONS", location, (request) =>
           Effect.succeed(isSpelledAs(path, pathnameOf(request)) ? allowed : notFound)
         )
       }
@@ -72,11 +70,7 @@ export const layer = Layer.unwrap(
     const paths = [...new Set(issuers.map((issuer) => issuer.path))]
     const below = (path: string) =>
       Layer.merge(
-        HttpApiBuilder.layer(ProtocolApi).pipe(
-          Layer.provide(
-            Layer.mergeAll(Browser.layer(path), Clients.layer(path), Resources.layer(path), Documents.layer(path))
-          )
-        ),
+        Layer.mergeAll(Browser.layer(path), Clients.layer(path), Resources.layer(path), Documents.layer(path)),
         preflights(path)
       ).pipe(mountAt(path), Layer.merge(Documents.layerRoot(path)))
     const [first, ...rest] = paths.map(below)

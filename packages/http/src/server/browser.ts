@@ -1,16 +1,7 @@
 /** The endpoints that browsers visit: authorization (RFC 6749 §3.1) and the interaction that follows. */
-import {
-  AuthorizationResponse,
-  HostResolver,
-  Interact,
-  Issuer,
-  OAuthError,
-  type Parameters,
-  type Establish
-} from "@lockspire/core"
+import { AuthorizationResponse, HostResolver, Interact, Issuer, OAuthError, type Establish } from "@lockspire/core"
 import { Effect, Option } from "effect"
-import { type HttpServerRequest, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { ConsentPage, personName } from "../pages/consentPage.ts"
 import { errorPage } from "../pages/errorPage.ts"
@@ -18,10 +9,11 @@ import { formPostPage } from "../pages/formPostPage.ts"
 import { Brand, type BrandOptions, respond } from "../pages/layout.ts"
 import { isSameOrigin } from "../pages/sameOrigin.ts"
 import { bindingsOf, setBinding } from "../wire/binding.ts"
-import { answer, type Render } from "../wire/edge.ts"
+import { answering, type Render } from "../wire/edge.ts"
 import { readForm, readQuery } from "../wire/form.ts"
 import { toWire } from "../wire/oauthError.ts"
-import { protocolServices } from "./services.ts"
+import { routes } from "./routes.ts"
+import type { ProtocolServices } from "../wire/services.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 /** A refusal with the response that tells the client. */
@@ -106,58 +98,54 @@ const ownForm = Effect.fnUntraced(function* (request: Request) {
   return yield* readForm(request)
 })
 
-export const layer = (path: string) =>
-  HttpApiBuilder.group(
-    ProtocolApi,
-    "browser",
-    Effect.fnUntraced(function* (handlers) {
-      const services = yield* protocolServices
-      const brand = yield* Brand
-      const run = <R>(
-        endpoint: string,
-        request: Request,
-        pipeline: (
-          browser: Interact.Browser
-        ) => Effect.Effect<
-          Interact.Outcome,
-          OAuthError.InvalidRequest | Establish.PageRefusal | Establish.RedirectRefusal,
-          R
-        >
-      ) =>
-        answer({
-          path,
-          endpoint,
-          request,
-          pipeline: Effect.gen(function* () {
-            const browser = browserOf(request, yield* Issuer.CurrentIssuer)
-            return yield* show(request, yield* pipeline(browser))
-          }).pipe(Effect.catchTag("RedirectRefusal", tell)),
-          refused,
-          render: render(request, brand)
-        }).pipe(Effect.provideContext(services))
-      const begin = (parameters: Parameters.Parameters, browser: Interact.Browser, mayAnswerAtOnce: boolean) =>
-        Interact.begin(parameters, browser, mayAnswerAtOnce)
+type Pipeline = (
+  browser: Interact.Browser
+) => Effect.Effect<
+  Interact.Outcome,
+  OAuthError.InvalidRequest | Establish.PageRefusal | Establish.RedirectRefusal,
+  ProtocolServices | Issuer.CurrentIssuer
+>
 
-      return handlers
-        .handleRaw("authorize", ({ request }) =>
-          run("authorize", request, (browser) =>
-            Effect.flatMap(readQuery(request), (parameters) => begin(parameters, browser, true))
-          )
-        )
-        .handleRaw("authorizePost", ({ request }) =>
-          // OpenID Connect Core §3.1.2.1. From another site it comes without SameSite cookies, so it decides nothing:
-          // the browser is sent on to the interaction's own address, where they are.
-          run("authorize", request, (browser) =>
-            Effect.flatMap(readForm(request), (parameters) => begin(parameters, browser, false))
-          )
-        )
-        .handleRaw("interaction", ({ params, request }) =>
-          run("interaction", request, (browser) => Interact.resume(params.handle, browser))
-        )
-        .handleRaw("decide", ({ params, request }) =>
-          run("interaction", request, (browser) =>
-            Effect.flatMap(ownForm(request), (form) => Interact.decide(params.handle, form, browser))
-          )
-        )
+/** What the pipeline decides for the browser that asks. */
+const shown = Effect.fnUntraced(function* (request: Request, pipeline: Pipeline) {
+  const browser = browserOf(request, yield* Issuer.CurrentIssuer)
+  return yield* show(request, yield* pipeline(browser))
+})
+
+const handlers = Effect.fnUntraced(function* (path: string) {
+  const answer = yield* answering(path)
+  const brand = yield* Brand
+  const run = (endpoint: string, request: Request, pipeline: Pipeline) =>
+    answer({
+      endpoint,
+      request,
+      pipeline: Effect.catchTag(shown(request, pipeline), "RedirectRefusal", tell),
+      refused,
+      render: render(request, brand)
     })
-  )
+  const withHandle = (run: (handle: string) => Effect.Effect<HttpServerResponse.HttpServerResponse>) =>
+    Effect.flatMap(HttpRouter.params, ({ handle }) => run(handle!))
+
+  return {
+    authorize: (request: Request) =>
+      run("authorize", request, (browser) =>
+        Effect.flatMap(readQuery(request), (parameters) => Interact.begin(parameters, browser, true))
+      ),
+    // OpenID Connect Core §3.1.2.1. From another site it comes without SameSite cookies, so it decides nothing: the
+    // browser is sent on to the interaction's own address, where they are.
+    authorizePost: (request: Request) =>
+      run("authorize", request, (browser) =>
+        Effect.flatMap(readForm(request), (parameters) => Interact.begin(parameters, browser, false))
+      ),
+    interaction: (request: Request) =>
+      withHandle((handle) => run("interaction", request, (browser) => Interact.resume(handle, browser))),
+    decide: (request: Request) =>
+      withHandle((handle) =>
+        run("interaction", request, (browser) =>
+          Effect.flatMap(ownForm(request), (form) => Interact.decide(handle, form, browser))
+        )
+      )
+  }
+})
+
+export const layer = (path: string) => routes(ProtocolApi.groups.browser, handlers(path))

@@ -2,12 +2,12 @@
 import { Crypto, Issuer, KeyRotation, metadata, SigningKeys } from "@lockspire/core"
 import { Cache, Duration, Effect, Exit } from "effect"
 import { HttpRouter, type HttpServerRequest } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
-import { answer } from "../wire/edge.ts"
+import { answering } from "../wire/edge.ts"
 import { rootDocuments } from "../wire/endpoints.ts"
 import { publicDocument } from "../wire/response.ts"
-import { type ProtocolServices, protocolServices } from "./services.ts"
+import { routes } from "./routes.ts"
+import { type ProtocolServices, protocolServices } from "../wire/services.ts"
 
 const never = (failure: never): never => failure
 
@@ -25,6 +25,7 @@ const publish = Effect.fnUntraced(function* (
   endpoint: string,
   document: Effect.Effect<unknown, never, ProtocolServices | Issuer.CurrentIssuer>
 ) {
+  const answer = yield* answering(path)
   const services = yield* protocolServices
   const issuers = new Map((yield* Issuer.Issuers).map((issuer) => [issuer.identifier, issuer]))
   const written = yield* Cache.makeWith(
@@ -32,12 +33,11 @@ const publish = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const body = JSON.stringify(yield* document)
         return publicDocument(body, yield* Crypto.hashToken(body), KeyRotation.jwksMaxAge)
-      }).pipe(Effect.provideService(Issuer.CurrentIssuer, issuers.get(identifier)!)),
+      }).pipe(Effect.provideService(Issuer.CurrentIssuer, issuers.get(identifier)!), Effect.provideContext(services)),
     { capacity: 1024, timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.seconds(1) : Duration.zero) }
   )
   return (request: HttpServerRequest.HttpServerRequest) =>
     answer({
-      path,
       endpoint,
       request,
       pipeline: Effect.flatMap(Issuer.CurrentIssuer, ({ identifier }) =>
@@ -45,22 +45,15 @@ const publish = Effect.fnUntraced(function* (
       ),
       refused: never,
       render: never
-    }).pipe(Effect.provideContext(services))
+    })
 })
 
-export const layer = (path: string) =>
-  HttpApiBuilder.group(
-    ProtocolApi,
-    "documents",
-    Effect.fnUntraced(function* (handlers) {
-      const keys = yield* publish(path, "jwks", jwks)
-      const document = yield* publish(path, "metadata", metadata)
-      return handlers
-        .handleRaw("jwks", ({ request }) => keys(request))
-        .handleRaw("openidConfiguration", ({ request }) => document(request))
-        .handleRaw("authorizationServer", ({ request }) => document(request))
-    })
-  )
+const handlers = Effect.fnUntraced(function* (path: string) {
+  const document = yield* publish(path, "metadata", metadata)
+  return { jwks: yield* publish(path, "jwks", jwks), openidConfiguration: document, authorizationServer: document }
+})
+
+export const layer = (path: string) => routes(ProtocolApi.groups.documents, handlers(path))
 
 export const layerRoot = (path: string) =>
   HttpRouter.use(

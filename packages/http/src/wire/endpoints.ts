@@ -2,34 +2,31 @@
 import type { HttpServerRequest } from "effect/http"
 
 interface Endpoint {
-  readonly path: RegExp
-  readonly methods: ReadonlyArray<string>
-  readonly crossOrigin?: `/${string}`
+  readonly methods: ReadonlyArray<"GET" | "POST">
+  /** Whether scripts of other origins may call it, and so ask first. */
+  readonly crossOrigin: boolean
 }
 
-/** The methods of every path below an issuer; those that scripts of other origins may call answer preflights too. */
-export const endpoints: ReadonlyArray<Endpoint> = [
-  { path: /^\/authorize$/, methods: ["GET", "POST"] },
-  { path: /^\/interaction\/[^/]+$/, methods: ["GET", "POST"] },
-  { path: /^\/par$/, methods: ["POST"], crossOrigin: "/par" },
-  { path: /^\/token$/, methods: ["POST"], crossOrigin: "/token" },
-  { path: /^\/revoke$/, methods: ["POST"], crossOrigin: "/revoke" },
-  { path: /^\/introspect$/, methods: ["POST"] },
-  { path: /^\/userinfo$/, methods: ["GET", "POST"], crossOrigin: "/userinfo" },
-  { path: /^\/jwks$/, methods: ["GET"], crossOrigin: "/jwks" },
-  {
-    path: /^\/\.well-known\/openid-configuration$/,
-    methods: ["GET"],
-    crossOrigin: "/.well-known/openid-configuration"
-  },
-  {
-    path: /^\/\.well-known\/oauth-authorization-server$/,
-    methods: ["GET"],
-    crossOrigin: "/.well-known/oauth-authorization-server"
-  }
-]
+const posted = { methods: ["POST"], crossOrigin: true } as const
+const published = { methods: ["GET"], crossOrigin: true } as const
+const visited = { methods: ["GET", "POST"], crossOrigin: false } as const
 
-const rootDocument: Endpoint = { path: /^$/, methods: ["GET"] }
+/** Every path below an issuer, but for those of interactions. */
+export const endpoints: ReadonlyMap<`/${string}`, Endpoint> = new Map<`/${string}`, Endpoint>([
+  ["/authorize", visited],
+  ["/par", posted],
+  ["/token", posted],
+  ["/revoke", posted],
+  ["/introspect", { methods: ["POST"], crossOrigin: false }],
+  ["/userinfo", { methods: ["GET", "POST"], crossOrigin: true }],
+  ["/jwks", published],
+  ["/.well-known/openid-configuration", published],
+  ["/.well-known/oauth-authorization-server", published]
+])
+
+const interaction = /^\/interaction\/[^/]+$/
+
+const rootDocument: Endpoint = { methods: ["GET"], crossOrigin: false }
 
 /** RFC 8414 §3.1, §5: for an issuer with a path the well-known part stands before it, at the root of the host. */
 export const rootDocuments = (path: string): ReadonlyArray<`/${string}`> =>
@@ -39,25 +36,26 @@ export const rootDocuments = (path: string): ReadonlyArray<`/${string}`> =>
 export const pathnameOf = (request: HttpServerRequest.HttpServerRequest): string =>
   /^(?:https?:\/\/[^/]*)?([^?#]*)/.exec(request.originalUrl)![1]!
 
-const allowOf = (methods: ReadonlyArray<string>, crossOrigin: boolean) =>
+const allowOf = ({ crossOrigin, methods }: Endpoint) =>
   [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), ...(crossOrigin ? ["OPTIONS"] : [])].join(", ")
 
-/** The endpoint that `pathname` is below the issuer path; undefined when it is none of ours. */
-const endpointBelow = (path: string, pathname: string) => {
-  if (rootDocuments(path).some((location) => location === pathname)) return rootDocument
-  if (!pathname.startsWith(path)) return undefined
-  const rest = pathname.slice(path.length)
-  return endpoints.find((endpoint) => endpoint.path.test(rest))
+/** What the endpoint at `pathname` is, below an issuer with this path or at its root; undefined when it is none of ours. */
+const endpointAt = (path: string, pathname: string): Endpoint | undefined => {
+  const rest = pathname.startsWith(path) ? pathname.slice(path.length) : ""
+  const exact = endpoints.get(rest as `/${string}`)
+  if (exact !== undefined) return exact
+  if (interaction.test(rest)) return visited
+  return rootDocuments(path).some((location) => location === pathname) ? rootDocument : undefined
 }
 
 /** What a path of ours allows; undefined for a path that is not ours. */
 export const allowedAt = (paths: ReadonlyArray<string>, pathname: string): string | undefined => {
-  const found = paths.map((path) => endpointBelow(path, pathname)).find((endpoint) => endpoint !== undefined)
-  return found === undefined ? undefined : allowOf(found.methods, found.crossOrigin !== undefined)
+  const found = paths.map((path) => endpointAt(path, pathname)).find((endpoint) => endpoint !== undefined)
+  return found === undefined ? undefined : allowOf(found)
 }
 
 /**
  * Whether a path is spelled exactly as one of ours. The router takes `//token`, `/token/`, `/token;x`, `/TOKEN` and
  * `/%74oken` for `/token`; a proxy in front may not, and would then apply the rules of another path to what we answer.
  */
-export const isSpelledAs = (path: string, pathname: string): boolean => endpointBelow(path, pathname) !== undefined
+export const isSpelledAs = (path: string, pathname: string): boolean => endpointAt(path, pathname) !== undefined
