@@ -54,7 +54,7 @@ export const requestedDetails = Effect.fnUntraced(function* (client: Client, par
 export const digestOf = (detail: AuthorizationDetail) => hashToken(canonical(detail))
 
 /** §6: a token request may name some of the granted details; it receives these, or all when it names none. */
-export const narrowedDetails = Effect.fnUntraced(function* (
+export const narrowedDetails = Effect.fnUntracedEager(function* (
   parameters: Parameters,
   granted: ReadonlyArray<AuthorizationDetail>
 ) {

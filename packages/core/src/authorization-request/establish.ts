@@ -39,22 +39,24 @@ export class RedirectRefusal extends Data.TaggedError("RedirectRefusal")<{
 export const establishClient = Effect.fnUntraced(function* (parameters: Parameters) {
   const clients = yield* ClientStore
   const issuer = (yield* CurrentIssuer).identifier
-  let known: string | undefined
-  return yield* Effect.gen(function* () {
-    const clientId = yield* checking("RFC 6749 §4.1.1: client_id", required(parameters, "client_id"))
-    known = clientId
-    const client = Option.getOrUndefined(yield* clients.find(issuer, clientId))
-    yield* check(
-      "RFC 6749 §4.1.2.1: the client is registered and enabled",
-      client?.disabled === false,
-      () => new UnauthorizedClient({ reason: "ClientUnknown", received: clientId })
-    )
-    return client!
-  }).pipe(Effect.mapError((error) => new PageRefusal({ error, clientId: known })))
+  const clientId = yield* Effect.mapErrorEager(
+    checking("RFC 6749 §4.1.1: client_id", required(parameters, "client_id")),
+    (error) => new PageRefusal({ error, clientId: undefined })
+  )
+  const client = Option.getOrUndefined(yield* clients.find(issuer, clientId))
+  yield* check("RFC 6749 §4.1.2.1: the client is registered and enabled", client?.disabled === false, () => {
+    const error = new UnauthorizedClient({ reason: "ClientUnknown", received: clientId })
+    return new PageRefusal({ error, clientId })
+  })
+  return client!
 })
 
 /** Where the response goes: a redirect URI of the client. */
-export const establishRedirect = Effect.fnUntraced(function* (client: Client, parameters: Parameters, rules: Rules) {
+export const establishRedirect = Effect.fnUntracedEager(function* (
+  client: Client,
+  parameters: Parameters,
+  rules: Rules
+) {
   const sent = yield* checking("RFC 6749 §3.1: redirect_uri at most once", optional(parameters, "redirect_uri"))
   const isOpenId = every(parameters, "scope").some((scope) => scope.split(" ").includes("openid"))
   const only = client.redirectUris.length === 1 && !isOpenId ? client.redirectUris[0] : undefined
@@ -71,19 +73,20 @@ export const establishRedirect = Effect.fnUntraced(function* (client: Client, pa
       received: sent ?? ""
     })
   yield* check("RFC 9700 §4.1.3: redirect_uri equals a registered one", redirectUri !== undefined, notRegistered)
-  yield* hold(demanding(rules, "httpsRedirect"), isHttpsOrNative(client, redirectUri!), notRegistered)
+  const https = demanding(rules, "httpsRedirect")
+  yield* hold(https, https === undefined || isHttpsOrNative(client, redirectUri!), notRegistered)
   return { redirectUri: redirectUri!, redirectUriSent: sent !== undefined }
 })
 
 /** How the response gets there, as far as the request says so in a way that can be followed. */
-export const targetAt = Effect.fnUntraced(function* (
+export const targetAt = Effect.fnUntracedEager(function* (
   client: Client,
   redirectUri: SafeRedirect,
   parameters: Parameters,
   rules: Rules
 ) {
   const states = every(parameters, "state")
-  const responseMode = yield* Effect.mapError(
+  const responseMode = yield* Effect.mapErrorEager(
     responseModeFor(client, every(parameters, "response_mode"), rules),
     (error) => new PageRefusal({ error, clientId: client.clientId })
   )

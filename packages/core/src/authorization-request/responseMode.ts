@@ -16,7 +16,11 @@ const isResponseMode = Schema.is(ResponseMode)
  * signed one wherever the client is held to that. An answer that cannot be secured as the client registered is found out
  * here, before anybody signs in for it.
  */
-export const responseModeFor = Effect.fnUntraced(function* (client: Client, sent: ReadonlyArray<string>, rules: Rules) {
+export const responseModeFor = Effect.fnUntracedEager(function* (
+  client: Client,
+  sent: ReadonlyArray<string>,
+  rules: Rules
+) {
   const known = sent.length === 1 && isResponseMode(sent[0]) ? sent[0] : "query"
   const isHeld = demanding(rules, "signedResponse") !== undefined
   const mode: ResponseMode = isHeld && !isJwtResponseMode(known) ? "jwt" : known
@@ -31,7 +35,11 @@ export const heldMode = (request: AuthorizationRequest, rules: Rules): Authoriza
     : { ...request, responseMode: "jwt" }
 
 /** Holds a request to a mode that is known, and that is signed where the client is held to that. */
-export const checkResponseMode = Effect.fnUntraced(function* (client: Client, sent: string | undefined, rules: Rules) {
+export const checkResponseMode = Effect.fnUntracedEager(function* (
+  client: Client,
+  sent: string | undefined,
+  rules: Rules
+) {
   yield* check(
     "Multiple Response Types §2.1: response_mode is supported",
     sent === undefined || isResponseMode(sent),

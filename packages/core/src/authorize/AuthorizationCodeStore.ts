@@ -7,6 +7,8 @@ import type { Issuance } from "../token/Issuance.ts"
 import { TokenStore } from "../token/TokenStore.ts"
 import type { AuthorizationCode, Issued } from "./AuthorizationCode.ts"
 
+type Shape = Context.Service.Shape<typeof AuthorizationCodeStore>
+
 /** Holds authorization codes by hash, per issuer. */
 export class AuthorizationCodeStore extends Context.Service<
   AuthorizationCodeStore,
@@ -56,24 +58,20 @@ export class AuthorizationCodeStore extends Context.Service<
         const grant = Option.getOrUndefined(yield* tokens.findGrant(issuer, code.grantId))
         return Option.some({ code, grant })
       })
+      const issue: Shape["issue"] = Effect.fnUntraced(function* (code, grant, events) {
+        yield* tokens.insertGrant(grant)
+        yield* table.step((rows) => rows.set(key(code.issuer, code.codeHash), code))
+        yield* audit.append(events)
+      }, within)
+      const redeem: Shape["redeem"] = Effect.fnUntraced(function* (issuer, codeHash, clientId, at, issuance) {
+        const found = Option.getOrUndefined(yield* find(issuer, codeHash))
+        if (found?.grant?._tag !== "Live" || !(yield* spend(issuer, codeHash, clientId, at))) return false
+        return yield* tokens.issue(issuance)
+      }, within)
       return AuthorizationCodeStore.of({
-        issue: (code, grant, events) =>
-          within(
-            Effect.gen(function* () {
-              yield* tokens.insertGrant(grant)
-              yield* table.step((rows) => rows.set(key(code.issuer, code.codeHash), code))
-              yield* audit.append(events)
-            })
-          ),
+        issue,
         find,
-        redeem: (issuer, codeHash, clientId, at, issuance) =>
-          within(
-            Effect.gen(function* () {
-              const found = Option.getOrUndefined(yield* find(issuer, codeHash))
-              if (found?.grant?._tag !== "Live" || !(yield* spend(issuer, codeHash, clientId, at))) return false
-              return yield* tokens.issue(issuance)
-            })
-          ),
+        redeem,
         spend,
         prune: (before, limit) => table.step((rows) => prune(rows, limit, (row) => isBefore(row.expiresAt, before)))
       })

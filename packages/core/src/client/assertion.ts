@@ -47,7 +47,7 @@ const isTyp = (typ: Schema.Json | undefined): boolean =>
 const text = (value: Schema.Json | undefined): string | undefined => (typeof value === "string" ? value : undefined)
 
 /** Who claims to be speaking, by which algorithm: what can be told before a key is known. */
-export const readAssertion = Effect.fnUntraced(function* (jwt: string) {
+export const readAssertion = Effect.fnUntracedEager(function* (jwt: string) {
   const decoded = decode(jwt)
   yield* check(
     "RFC 7523 §3: the assertion is a signed JWT",

@@ -65,7 +65,7 @@ export const optional = (parameters: Parameters, name: string): Effect.Effect<st
 
 /** The value of a parameter that must be there, once. */
 export const required = (parameters: Parameters, name: string): Effect.Effect<string, InvalidRequest> =>
-  Effect.flatMap(optional(parameters, name), (value) =>
+  Effect.flatMapEager(optional(parameters, name), (value) =>
     value === undefined
       ? Effect.fail(new InvalidRequest({ reason: "ParameterMissing", parameter: name }))
       : Effect.succeed(value)

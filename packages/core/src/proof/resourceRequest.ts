@@ -29,7 +29,7 @@ const credentials = /^(bearer|dpop)(?: +(.*))?$/i
 const token68 = /^[A-Za-z0-9._~+/-]+=*$/
 
 /** The header alone: a token in a form or a query ends up in logs (RFC 6750 §5.3). */
-export const presentedToken = Effect.fnUntraced(function* (authorization: string | undefined) {
+export const presentedToken = Effect.fnUntracedEager(function* (authorization: string | undefined) {
   const presented = credentials.exec(authorization ?? "")
   yield* check("RFC 6750 §3: a token is sent", presented !== null, () => new TokenMissing({ reason: "TokenMissing" }))
   const token = presented![2] ?? ""

@@ -36,7 +36,7 @@ const decodeConfirmation = Schema.decodeUnknownOption(Confirmation, { onExcessPr
  * RFC 7800 §3.1 has unknown members ignored unless an application says otherwise, and this one does: a token that is bound
  * in a way that we cannot check would be taken from whoever has it.
  */
-const confirmationOf = Effect.fnUntraced(function* (cnf: Schema.Json | undefined) {
+const confirmationOf = Effect.fnUntracedEager(function* (cnf: Schema.Json | undefined) {
   if (cnf === undefined) return undefined
   const confirmation = Option.filter(decodeConfirmation(cnf), (members) => Object.keys(members).length > 0)
   yield* check(
@@ -47,7 +47,7 @@ const confirmationOf = Effect.fnUntraced(function* (cnf: Schema.Json | undefined
   return Option.getOrThrow(confirmation)
 })
 
-export const factsOf = Effect.fnUntraced(function* (issuer: string, claims: typeof Shared.Type) {
+export const factsOf = Effect.fnUntracedEager(function* (issuer: string, claims: typeof Shared.Type) {
   return {
     issuer,
     subject: claims.sub,

@@ -171,26 +171,23 @@ export class TokenStore extends Context.Service<
           return true
         })
         /** Moves a token that is live, that client's and unexpired, while its grant is live, and issues what follows. */
-        const use = (
+        const use = Effect.fnUntraced(function* (
           issuer: string,
           tokenHash: string,
           clientId: string,
           at: DateTime.Utc,
           move: (token: LiveRefreshToken) => RefreshToken | undefined,
           issuance: Issuance
-        ) =>
-          within(
-            Effect.gen(function* () {
-              const token = Option.getOrUndefined(yield* refreshTokens.find(key(issuer, tokenHash)))
-              if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
-              if (!(yield* grantIsLive(issuer, token.grantId))) return false
-              const moved = move(token)
-              if (moved === undefined) return false
-              yield* refreshTokens.step((rows) => rows.set(key(issuer, tokenHash), moved))
-              yield* add(issuance)
-              return true
-            })
-          )
+        ) {
+          const token = Option.getOrUndefined(yield* refreshTokens.find(key(issuer, tokenHash)))
+          if (token?._tag !== "Live" || token.clientId !== clientId || !isAfter(token.expiresAt, at)) return false
+          if (!(yield* grantIsLive(issuer, token.grantId))) return false
+          const moved = move(token)
+          if (moved === undefined) return false
+          yield* refreshTokens.step((rows) => rows.set(key(issuer, tokenHash), moved))
+          yield* add(issuance)
+          return true
+        }, within)
 
         return TokenStore.of({
           insertGrant: (grant) => grants.step((rows) => rows.set(key(grant.issuer, grant.grantId), grant)),
