@@ -1,6 +1,6 @@
 /** What an operator does with the secrets of a client: several may be live, so that one can replace another. */
 import { Data, DateTime, Effect, Option, Redacted } from "effect"
-import { Base64Url } from "effect/encoding"
+import * as base64url from "../crypto/base64url.ts"
 import { type Actor, AuditLog } from "../audit/AuditLog.ts"
 import { eventsBy } from "../audit/event.ts"
 import { Crypto, encode } from "../crypto/Crypto.ts"
@@ -25,7 +25,7 @@ export const shortestMacSecret = 32
 /** 384 random bits as 64 characters: enough for every MAC that there is. */
 export const generateSecret: Effect.Effect<Redacted.Redacted, never, Crypto> = Effect.map(
   Crypto.use((crypto) => crypto.randomBytes(48)),
-  (bytes) => Redacted.make(Base64Url.encode(bytes))
+  (bytes) => Redacted.make(base64url.encode(bytes))
 )
 
 export interface Validity {

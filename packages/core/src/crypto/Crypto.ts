@@ -1,7 +1,8 @@
 /** The platform's cryptographic primitives that the protocol needs, and nothing more. */
 import { Context, Effect, Layer, type Option } from "effect"
 import { Aead, Digest, Kdf, Mac, SecureRandom } from "effect/crypto"
-import { Base64Url } from "effect/encoding"
+import * as base64url from "./base64url.ts"
+
 
 /** A service, so that a host may bring an HSM's, a platform its synchronous ones, and a test its own. */
 export class Crypto extends Context.Service<
@@ -33,7 +34,7 @@ export class Crypto extends Context.Service<
       return Crypto.of({
         randomBytes: random.randomBytes,
         sha256: (data) =>
-          Effect.map(digest.digest(Digest.sha256, typeof data === "string" ? encode(data) : data), Base64Url.encode),
+          Effect.map(digest.digest(Digest.sha256, typeof data === "string" ? encode(data) : data), base64url.encode),
         derive: (secret, info) =>
           Effect.orDie(kdf.derive(Kdf.hkdfSha256, secret, { salt: none, length: 32, info: encode(info) })),
         stretch: (secret, salt, iterations) =>
@@ -82,7 +83,7 @@ export const equalText = (a: string, b: string): boolean => equal(encode(a), enc
 
 /** 256 random bits as 43 characters: codes, tokens, handles and identifiers that nobody can guess. */
 export const randomToken: Effect.Effect<string, never, Crypto> = Effect.flatMap(Crypto, (crypto) =>
-  Effect.map(crypto.randomBytes(32), (bytes) => Base64Url.encode(bytes))
+  Effect.map(crypto.randomBytes(32), base64url.encode)
 )
 
 /** The form in which codes, tokens and handles are stored. */

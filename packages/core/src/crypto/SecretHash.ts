@@ -1,6 +1,6 @@
 /** How secrets that a client or a person presents are kept: as hashes that say how they were made. */
-import { Context, Effect, Layer, Result } from "effect"
-import { Base64Url } from "effect/encoding"
+import { Context, Effect, Layer } from "effect"
+import * as base64url from "./base64url.ts"
 import { concat, Crypto, encode, equal, equalText } from "./Crypto.ts"
 
 /** OWASP's count for PBKDF2-SHA-256. */
@@ -25,14 +25,13 @@ export const hashChosen = Effect.fnUntraced(function* (secret: string) {
   const crypto = yield* Crypto
   const salt = yield* crypto.randomBytes(16)
   const hash = yield* crypto.stretch(encode(secret), salt, iterations)
-  return `pbkdf2-sha256$${iterations}$${Base64Url.encode(salt)}$${Base64Url.encode(hash)}`
+  return `pbkdf2-sha256$${iterations}$${base64url.encode(salt)}$${base64url.encode(hash)}`
 })
 
 /** The hash that suits a client secret. */
 export const hashSecret = (secret: string) => (isShort(secret) ? hashChosen(secret) : hashGenerated(secret))
 
-const bytes = (text: string | undefined): Uint8Array =>
-  Result.getOrElse(Base64Url.decode(text ?? ""), () => new Uint8Array())
+const bytes = (text: string | undefined): Uint8Array => base64url.decode(text ?? "") ?? new Uint8Array()
 
 /** Compares presented secrets with stored hashes, in constant time. */
 export class SecretVerifier extends Context.Service<

@@ -1,6 +1,6 @@
 /** The compact serialization of a signed JWT, RFC 7515 §7.1, read strictly: one token has one spelling. */
-import { Result, type Schema } from "effect"
-import { Base64Url } from "effect/encoding"
+import type { Schema } from "effect"
+import * as base64url from "../crypto/base64url.ts"
 import { parseObject } from "./Json.ts"
 
 type JsonObject = Readonly<Record<string, Schema.Json>>
@@ -16,16 +16,9 @@ export interface Decoded {
 /** Characters. The largest that is honest (a certificate chain in `x5c`, a big `claims`) stays well below. */
 export const longest = 16_384
 
-/** Bytes from base64url without padding and without stray bits, which lenient decoders drop (RFC 4648 §3.5). */
-export const fromBase64Url = (text: string): Uint8Array | undefined => {
-  if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined
-  const bytes = Result.getOrUndefined(Base64Url.decode(text))
-  return bytes === undefined || Base64Url.encode(bytes) !== text ? undefined : bytes
-}
-
 /** The header of a compact JWS or JWE, RFC 7515 §7.1, RFC 7516 §7.1, whatever the rest is; undefined when it is none. */
 export const headerOf = (compact: string): JsonObject | undefined => {
-  const bytes = fromBase64Url(compact.split(".", 1)[0]!)
+  const bytes = base64url.decode(compact.split(".", 1)[0]!)
   return bytes === undefined ? undefined : parseObject(bytes)
 }
 
@@ -37,7 +30,7 @@ export const decode = (jwt: string, longestAllowed = longest): Decoded | undefin
   if (jwt.length > longestAllowed) return undefined
   const parts = jwt.split(".", 4)
   if (parts.length !== 3) return undefined
-  const [head, body, signature] = parts.map(fromBase64Url)
+  const [head, body, signature] = parts.map(base64url.decode)
   const header = head === undefined ? undefined : parseObject(head)
   const payload = body === undefined ? undefined : parseObject(body)
   if (header === undefined || payload === undefined || signature === undefined) return undefined

@@ -60,10 +60,12 @@ const isSound = (value: Schema.Json): boolean => {
   return Object.entries(value).every(([name, one]) => isSoundText(name) && isSound(one))
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
 /** The object that the bytes spell in UTF-8, or undefined when they spell none, or more than one. */
 export const parseObject = (bytes: Uint8Array): JsonObject | undefined => {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
+    const text = decoder.decode(bytes)
     const value = JSON.parse(text) as Schema.Json
     if (typeof value !== "object" || value === null || Array.isArray(value) || isAmbiguous(text)) return undefined
     return isSound(value) ? (value as JsonObject) : undefined

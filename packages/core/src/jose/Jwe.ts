@@ -1,8 +1,9 @@
 /** Encryption to a public key and decryption with a private one, RFC 7516, compact. Never compressed: `zip` tells lengths, and inflates. */
 import { Effect, Schema } from "effect"
 import * as jose from "jose"
+import * as base64url from "../crypto/base64url.ts"
 import { ContentEncryption, EncryptionAlgorithm } from "../oauth/Metadata.ts"
-import { fromBase64Url, headerOf } from "./Compact.ts"
+import { headerOf } from "./Compact.ts"
 
 type JsonObject = Readonly<Record<string, Schema.Json>>
 
@@ -85,8 +86,8 @@ export const encrypted = (jwe: string): Encrypted | undefined => {
   if (Object.hasOwn(header, "crit") || Object.hasOwn(header, "zip")) return undefined
   // RFC 7516 §5.2 no. 10: where the agreed key is the content's own, there is none to carry.
   const [, key, ...others] = parts
-  const isKey = alg === "ECDH-ES" ? key === "" : fromBase64Url(key!) !== undefined
-  return isKey && others.every((part) => fromBase64Url(part) !== undefined) ? { alg, enc, kid } : undefined
+  const isKey = alg === "ECDH-ES" ? key === "" : base64url.decode(key!) !== undefined
+  return isKey && others.every((part) => base64url.decode(part) !== undefined) ? { alg, enc, kid } : undefined
 }
 
 /** The private key that opens what is encrypted to it by the algorithm. */

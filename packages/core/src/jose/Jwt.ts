@@ -1,7 +1,7 @@
 /** Signed JWTs: one way to make one, one strict way to read our own. */
 import { Effect, Option, Schema } from "effect"
-import { Base64Url } from "effect/encoding"
 import * as jose from "jose"
+import * as base64url from "../crypto/base64url.ts"
 import { Crypto, encode } from "../crypto/Crypto.ts"
 import { EncryptionAlgorithm, type KeyAlgorithm, type SigningAlgorithm } from "../oauth/Metadata.ts"
 import { decode } from "./Compact.ts"
@@ -35,9 +35,9 @@ export const sign = (
   header: { readonly alg: SigningAlgorithm; readonly kid: string; readonly typ: string | undefined },
   payload: Payload
 ): Effect.Effect<string> => {
-  const part = (json: unknown) => Base64Url.encode(encode(JSON.stringify(json)))
+  const part = (json: unknown) => base64url.encode(encode(JSON.stringify(json)))
   const signed = `${part(header)}.${part(payload)}`
-  return Effect.map(key(encode(signed)), (signature) => `${signed}.${Base64Url.encode(signature)}`)
+  return Effect.map(key(encode(signed)), (signature) => `${signed}.${base64url.encode(signature)}`)
 }
 
 /**
@@ -74,7 +74,7 @@ export const halfHash = Effect.fnUntraced(function* (algorithm: SigningAlgorithm
   const name = digests[algorithm]
   const digest =
     name === undefined
-      ? yield* Effect.fromResult(Base64Url.decode(yield* sha256(text))).pipe(Effect.orDie)
+      ? base64url.decode(yield* sha256(text))!
       : new Uint8Array(yield* Effect.promise(() => crypto.subtle.digest(name, new Uint8Array(encode(text)))))
-  return Base64Url.encode(digest.slice(0, digest.length / 2))
+  return base64url.encode(digest.slice(0, digest.length / 2))
 })

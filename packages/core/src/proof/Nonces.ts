@@ -2,8 +2,8 @@
  * Nonces that we hand out for DPoP proofs, RFC 9449 §8, §9. Nothing is stored: a nonce is the time it was made in, and a
  * code over issuer, purpose and time that only we can make. Every node with the same key knows every other's.
  */
-import { Clock, Context, Effect, Layer, Redacted, Result } from "effect"
-import { Base64Url } from "effect/encoding"
+import { Clock, Context, Effect, Layer, Redacted } from "effect"
+import * as base64url from "../crypto/base64url.ts"
 import { concat, Crypto, encode, equal } from "../crypto/Crypto.ts"
 import { KeyEncryptionKey } from "../storage/Sealed.ts"
 
@@ -24,7 +24,7 @@ export interface NoncesPort {
 
 /** The step that a nonce says it is of; undefined for what is no nonce of ours. */
 const stepOf = (nonce: string): number | undefined => {
-  const bytes = Result.getOrUndefined(Base64Url.decode(nonce))
+  const bytes = base64url.decode(nonce)
   return bytes?.length === 24 ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) : undefined
 }
 
@@ -56,7 +56,7 @@ const make = Effect.fnUntraced(function* (secret: Redacted.Redacted<Uint8Array>)
   const crypto = yield* Crypto
   const nonceAt = (issuer: string, purpose: Purpose, at: number) =>
     Effect.map(crypto.derive(Redacted.value(secret), `lockspire dpop nonce\0${issuer}\0${purpose}\0${at}`), (code) =>
-      Base64Url.encode(concat(stepBytes(at), code.slice(0, 20)))
+      base64url.encode(concat(stepBytes(at), code.slice(0, 20)))
     )
   const now = Effect.map(Clock.currentTimeMillis, (milliseconds) => Math.floor(milliseconds / 1000 / step))
   return Nonces.of({

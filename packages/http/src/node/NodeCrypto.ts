@@ -47,6 +47,19 @@ const isKeyOf = ({ asymmetricKeyDetails, asymmetricKeyType }: crypto.KeyObject, 
   return asymmetricKeyType === "ec" && asymmetricKeyDetails?.namedCurve === curves[algorithm]
 }
 
+/** Public keys that were imported, or found to be unfit for the algorithm: to import one costs half of what to verify does. */
+const imported = new Map<string, crypto.KeyObject | undefined>()
+
+const importedKey = (publicJwk: crypto.JsonWebKeyInput["key"], algorithm: string): crypto.KeyObject | undefined => {
+  const id = `${algorithm} ${JSON.stringify(publicJwk)}`
+  if (imported.has(id)) return imported.get(id)
+  const key = crypto.createPublicKey({ key: publicJwk, format: "jwk" })
+  if (imported.size >= 1024) imported.clear()
+  const fit = isKeyOf(key, algorithm) ? key : undefined
+  imported.set(id, fit)
+  return fit
+}
+
 const verifier = Layer.succeed(SignatureVerifier, {
   isSignedBy: (jwt, publicJwk, algorithm) =>
     Effect.sync(() => {
@@ -54,12 +67,10 @@ const verifier = Layer.succeed(SignatureVerifier, {
       if (how === undefined) return false
       const end = jwt.lastIndexOf(".")
       try {
-        const key = crypto.createPublicKey({ key: publicJwk, format: "jwk" })
+        const key = importedKey(publicJwk, algorithm)
         const [digest, form] = how
         const signature = Buffer.from(jwt.slice(end + 1), "base64url")
-        return (
-          isKeyOf(key, algorithm) && crypto.verify(digest, Buffer.from(jwt.slice(0, end)), { key, ...form }, signature)
-        )
+        return key !== undefined && crypto.verify(digest, Buffer.from(jwt.slice(0, end)), { key, ...form }, signature)
       } catch {
         return false
       }
