@@ -3,7 +3,6 @@ import { Context, Effect, Layer, type Option } from "effect"
 import { Aead, Digest, Kdf, Mac, SecureRandom } from "effect/crypto"
 import * as base64url from "./base64url.ts"
 
-
 /** A service, so that a host may bring an HSM's, a platform its synchronous ones, and a test its own. */
 export class Crypto extends Context.Service<
   Crypto,

@@ -12,9 +12,9 @@ describe("base64url", () => {
   })
 
   it("RFC 4648 §3.5: bytes have one spelling, and no other text has any", () => {
-    const alphabet = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"]
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".split("")
     for (const last of alphabet) {
-      for (const text of [(last), `A${last}`, `AA${last}`, `AAA${last}`]) {
+      for (const text of [last, `A${last}`, `AA${last}`, `AAA${last}`]) {
         const canonical = Buffer.from(text, "base64url").toString("base64url") === text
         assert.strictEqual(base64url.decode(text) !== undefined, canonical, text)
       }
