@@ -62,18 +62,19 @@ export const exchange = Effect.fnUntraced(function* (
     code.clientId === client.clientId,
     () => new InvalidGrant({ reason: "IssuedToAnotherClient", expected: code.clientId, received: client.clientId })
   )
-  const replayed = transaction.within(
-    Effect.gen(function* () {
-      // A value, not a failure: failing would undo the revocation that §4.1.2 asks for.
-      const isRevoked = yield* tokens.revokeGrant(issuer, code.grantId, now, "CodeReplayed")
-      yield* audit.append([
-        event("authorization_code.replayed", "grant", code.grantId),
-        ...(isRevoked ? [event("grant.revoked", "grant", code.grantId, "CodeReplayed")] : [])
-      ])
-    })
-  )
+  const replayed = () =>
+    transaction.within(
+      Effect.gen(function* () {
+        // A value, not a failure: failing would undo the revocation that §4.1.2 asks for.
+        const isRevoked = yield* tokens.revokeGrant(issuer, code.grantId, now, "CodeReplayed")
+        yield* audit.append([
+          event("authorization_code.replayed", "grant", code.grantId),
+          ...(isRevoked ? [event("grant.revoked", "grant", code.grantId, "CodeReplayed")] : [])
+        ])
+      })
+    )
   const replay = () => new InvalidGrant({ reason: "CodeReplayed" })
-  if (code._tag === "Redeemed") yield* replayed
+  if (code._tag === "Redeemed") yield* replayed()
   yield* check("RFC 6749 §4.1.2: the code is used once", code._tag === "Issued", replay)
   yield* check(
     "RFC 6749 §4.1.2: the code has not expired",
@@ -137,7 +138,7 @@ export const exchange = Effect.fnUntraced(function* (
   // Somebody was faster: whoever used the code, or whoever revoked the grant.
   const again = Option.getOrUndefined(yield* codes.find(issuer, codeHash))
   const isReplay = again?.code._tag === "Redeemed"
-  if (isReplay) yield* replayed
+  if (isReplay) yield* replayed()
   yield* check("RFC 6749 §4.1.2: the code is used once", !isReplay, replay)
   return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
 })

@@ -61,16 +61,59 @@ const replayedResponse = Effect.fnUntraced(function* (
   return Option.map(opened, (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as TokenResponse)
 })
 
+/**
+ * The answer to a request that was sent again, as long as it is the same one and in time. Anything else is a token that
+ * was used twice, which ends the grant: RFC 9700 §4.14.2.
+ */
+const answerAgain = Effect.fnUntraced(function* (
+  rotated: RotatedRefreshToken,
+  request: {
+    readonly refreshToken: string
+    readonly requestHash: string
+    readonly now: DateTime.Utc
+    readonly limit: number
+  }
+) {
+  const tokens = yield* TokenStore
+  const audit = yield* AuditLog
+  const transaction = yield* Transaction
+  const { limit, now, refreshToken, requestHash } = request
+  const { clientId, grantId, issuer, tokenHash } = rotated
+  const event = eventsBy(issuer, now, clientActor(clientId))
+  const kept = yield* replayedResponse(rotated, refreshToken, requestHash, now)
+  const isAnswered =
+    Option.isSome(kept) &&
+    (yield* tokens.replay(issuer, tokenHash, clientId, now, limit, [
+      event("refresh_token.replayed", "refresh_token", tokenHash)
+    ]))
+  const response = isAnswered ? kept : Option.none<TokenResponse>()
+  if (Option.isNone(response)) {
+    yield* transaction.within(
+      Effect.gen(function* () {
+        const isRevoked = yield* tokens.revokeGrant(issuer, grantId, now, "RefreshTokenReused")
+        yield* audit.append([
+          event("refresh_token.reused", "refresh_token", tokenHash),
+          ...(isRevoked ? [event("grant.revoked", "grant", grantId, "RefreshTokenReused")] : [])
+        ])
+      })
+    )
+  }
+  yield* check(
+    "RFC 9700 §4.14.2: the refresh token is used once",
+    Option.isSome(response),
+    () => new InvalidGrant({ reason: "RefreshTokenReused" })
+  )
+  return Option.getOrThrow(response)
+})
+
 export const exchange = Effect.fnUntraced(function* (
   client: AuthenticatedClient,
   parameters: Parameters,
   sender: Sender
 ) {
   const tokens = yield* TokenStore
-  const audit = yield* AuditLog
   const host = yield* HostResolver
   const crypto = yield* Crypto
-  const transaction = yield* Transaction
   const issuer = (yield* CurrentIssuer).identifier
   const policy = refreshPolicyOf(client, yield* currentPolicy)
   const refreshToken = yield* checking("RFC 6749 §6: refresh_token", required(parameters, "refresh_token"))
@@ -100,32 +143,8 @@ export const exchange = Effect.fnUntraced(function* (
     return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
   }
 
-  const reused = Effect.fnUntraced(function* (rotated: RotatedRefreshToken) {
-    const kept = yield* replayedResponse(rotated, refreshToken, requestHash, now)
-    const isAnswered =
-      Option.isSome(kept) &&
-      (yield* tokens.replay(issuer, tokenHash, client.clientId, now, policy.replayCount, [
-        event("refresh_token.replayed", "refresh_token", tokenHash)
-      ]))
-    const response = isAnswered ? kept : Option.none<TokenResponse>()
-    if (Option.isNone(response)) {
-      yield* transaction.within(
-        Effect.gen(function* () {
-          const isRevoked = yield* tokens.revokeGrant(issuer, grant.grantId, now, "RefreshTokenReused")
-          yield* audit.append([
-            event("refresh_token.reused", "refresh_token", tokenHash),
-            ...(isRevoked ? [event("grant.revoked", "grant", grant.grantId, "RefreshTokenReused")] : [])
-          ])
-        })
-      )
-    }
-    yield* check(
-      "RFC 9700 §4.14.2: the refresh token is used once",
-      Option.isSome(response),
-      () => new InvalidGrant({ reason: "RefreshTokenReused" })
-    )
-    return Option.getOrThrow(response)
-  })
+  const reused = (rotated: RotatedRefreshToken) =>
+    answerAgain(rotated, { refreshToken, requestHash, now, limit: policy.replayCount })
   if (token._tag === "Rotated") return yield* reused(token)
 
   const end = refreshEnd(policy, grant, now)
