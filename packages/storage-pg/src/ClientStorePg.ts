@@ -2,6 +2,7 @@ import { type Client, ClientStore } from "@lockspire/core"
 import { Array, DateTime, Effect, Layer, Option, Result } from "effect"
 import { Base64 } from "effect/encoding"
 import { all, cannotBeStored, client, done, first, orUndefined, toDate, wrote } from "./statement.ts"
+import { together } from "./together.ts"
 import { within } from "./TransactionPg.ts"
 
 interface Row {
@@ -114,11 +115,13 @@ export const layer = Layer.effect(
         FROM client_secrets secrets WHERE secrets.issuer = clients.issuer AND secrets.client_id = clients.client_id
       ), '[]') AS secrets FROM clients`)
 
+    // A client that calls often is asked for by many requests at once.
+    const find = together(sql, (issuer, clientId) =>
+      first(sql<Row>`${withSecrets} WHERE issuer = ${issuer} AND client_id = ${clientId}`, fromRow)
+    )
+
     return ClientStore.of({
-      find: (issuer, clientId) =>
-        cannotBeStored(clientId)
-          ? Effect.succeed(Option.none())
-          : first(sql<Row>`${withSecrets} WHERE issuer = ${issuer} AND client_id = ${clientId}`, fromRow),
+      find: (issuer, clientId) => (cannotBeStored(clientId) ? Effect.succeed(Option.none()) : find(issuer, clientId)),
       list: (issuer) => all(sql<Row>`${withSecrets} WHERE issuer = ${issuer} ORDER BY client_id COLLATE "C"`, fromRow),
       put: (record) => {
         const { client_id, issuer, ...fields } = toRow(record)

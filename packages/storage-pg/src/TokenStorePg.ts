@@ -8,6 +8,7 @@ import { TokenStore } from "@lockspire/core"
 import { type DateTime, Effect, Layer } from "effect"
 import { inserting, issuing } from "./issuing.ts"
 import { all, client, count, done, first, prune, toDate, toJson, wrote } from "./statement.ts"
+import { together } from "./together.ts"
 import {
   type AccessTokenRow,
   fromGrant,
@@ -52,6 +53,24 @@ export const layer = Layer.effect(
         FOR SHARE OF grants
       )`
 
+    // A token that is used often is asked for by many requests at once.
+    const findAccessToken = together(sql, (issuer, tokenHash) =>
+      first(
+        sql<AccessTokenRow>`
+          SELECT ${access} FROM access_tokens tokens
+          LEFT JOIN grants ON grants.issuer = tokens.issuer AND grants.grant_id = tokens.grant_id
+          LEFT JOIN clients ON clients.issuer = tokens.issuer AND clients.client_id = tokens.client_id
+          WHERE tokens.issuer = ${issuer} AND tokens.token_hash = ${tokenHash}
+            AND (tokens.grant_id IS NULL OR grants.grant_id IS NOT NULL)`,
+        (row) => ({
+          token: toAccessToken(row),
+          grant: row.token_grant_id === null ? undefined : toGrant(row),
+          clientDisabled: row.client_disabled,
+          clientMetadata: row.client_metadata ?? {}
+        })
+      )
+    )
+
     return TokenStore.of({
       insertGrant: (grant) => done(sql`INSERT INTO grants ${sql.insert(fromGrant(grant))}`),
       findGrant: (issuer, grantId) =>
@@ -95,21 +114,7 @@ export const layer = Layer.effect(
                 FOR SHARE`
         return wrote(sql`WITH moved AS (${moved}), ${issuing(sql, issuance)}`)
       },
-      findAccessToken: (issuer, tokenHash) =>
-        first(
-          sql<AccessTokenRow>`
-            SELECT ${access} FROM access_tokens tokens
-            LEFT JOIN grants ON grants.issuer = tokens.issuer AND grants.grant_id = tokens.grant_id
-            LEFT JOIN clients ON clients.issuer = tokens.issuer AND clients.client_id = tokens.client_id
-            WHERE tokens.issuer = ${issuer} AND tokens.token_hash = ${tokenHash}
-              AND (tokens.grant_id IS NULL OR grants.grant_id IS NOT NULL)`,
-          (row) => ({
-            token: toAccessToken(row),
-            grant: row.token_grant_id === null ? undefined : toGrant(row),
-            clientDisabled: row.client_disabled,
-            clientMetadata: row.client_metadata ?? {}
-          })
-        ),
+      findAccessToken,
       revokeAccessToken: (issuer, tokenHash, clientId, at) =>
         wrote(sql`
           UPDATE access_tokens SET revoked_at = ${toDate(at)}
