@@ -8,6 +8,7 @@ import { Data, Effect, Layer } from "effect"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import initial from "./migrations/0001_initial.ts"
 import highAssurance from "./migrations/0002_high_assurance.ts"
+import unreadIndex from "./migrations/0003_unread_index.ts"
 
 /** One migration by its place in the order. */
 export interface Migration {
@@ -23,7 +24,11 @@ export type Failure = Migrator.MigrationError | SqlError.SqlError | SchemaMissin
 /** The table that remembers which migrations ran; its name keeps clear of the host's own migrator. */
 export const table = "lockspire_migrations"
 
-const loader = Migrator.fromRecord({ "0001_initial": initial, "0002_high_assurance": highAssurance })
+const loader = Migrator.fromRecord({
+  "0001_initial": initial,
+  "0002_high_assurance": highAssurance,
+  "0003_unread_index": unreadIndex
+})
 
 // One lock for all of Lockspire's schemas in a database: migrating is rare and short.
 const lock = 5_126_317_904_221_337n

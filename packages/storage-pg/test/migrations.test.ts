@@ -17,7 +17,8 @@ const tables = Effect.gen(function* () {
 
 const all = [
   { id: 1, name: "initial" },
-  { id: 2, name: "high_assurance" }
+  { id: 2, name: "high_assurance" },
+  { id: 3, name: "unread_index" }
 ]
 
 describe("migrations", () => {
