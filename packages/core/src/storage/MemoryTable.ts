@@ -1,8 +1,6 @@
 /** One table of the in-memory database: rows by key, every write undoable. */
 import { type DateTime, Effect, Option } from "effect"
-import { MemoryDatabase } from "./Transaction.ts"
-
-type Journal = (undo: () => void) => void
+import { type Journal, MemoryDatabase } from "./Transaction.ts"
 
 export interface Rows<Row> {
   readonly get: (key: string) => Row | undefined
@@ -18,11 +16,12 @@ export interface MemoryTable<Row> {
   readonly find: (key: string) => Effect.Effect<Option.Option<Row>>
 }
 
-/** The rows of `map`, with writes recorded in `journal`. */
-const journaled = <Row>(map: Map<string, Row>, journal: Journal): Rows<Row> => {
+/** The rows of `map`; while a transaction is open, its journal remembers what each write replaced. */
+const rowsOf = <Row>(map: Map<string, Row>, journal: Journal): Rows<Row> => {
   const remember = (key: string) => {
+    if (!journal.isOpen) return
     const before = map.get(key)
-    journal(() => (before === undefined ? map.delete(key) : map.set(key, before)))
+    journal.undos.push(() => (before === undefined ? map.delete(key) : map.set(key, before)))
   }
   return {
     get: (key) => map.get(key),
@@ -40,11 +39,12 @@ const journaled = <Row>(map: Map<string, Row>, journal: Journal): Rows<Row> => {
 }
 
 export const make = <Row>(): Effect.Effect<MemoryTable<Row>, never, MemoryDatabase> =>
-  Effect.map(MemoryDatabase, (database) => {
+  Effect.map(MemoryDatabase, ({ atomically, journal }) => {
     const map = new Map<string, Row>()
+    const rows = rowsOf(map, journal)
     return {
-      step: (run) => database.atomically((journal) => run(journaled(map, journal))),
-      find: (key) => database.atomically(() => Option.fromUndefinedOr(map.get(key)))
+      step: (run) => atomically(() => run(rows)),
+      find: (key) => atomically(() => Option.fromUndefinedOr(map.get(key)))
     }
   })
 

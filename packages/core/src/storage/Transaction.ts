@@ -16,6 +16,12 @@ export class Transaction extends Context.Service<
 /** True in a fiber whose effect runs inside `within`. */
 const Inside = Context.Reference<boolean>("@lockspire/core/storage/Transaction/Inside", { defaultValue: () => false })
 
+/** What undoes the writes of the transaction that is open, in the order in which they were made. */
+export interface Journal {
+  isOpen: boolean
+  undos: Array<() => void>
+}
+
 /**
  * What the in-memory stores share: one lock, held by the transaction that is open, and one journal that undoes
  * its writes. A step outside any transaction waits for the lock too, so nobody reads what may be undone.
@@ -23,8 +29,9 @@ const Inside = Context.Reference<boolean>("@lockspire/core/storage/Transaction/I
 export class MemoryDatabase extends Context.Service<
   MemoryDatabase,
   {
-    /** Runs one synchronous step; `journal` takes what undoes each write. */
-    readonly atomically: <A>(step: (journal: (undo: () => void) => void) => A) => Effect.Effect<A>
+    readonly journal: Journal
+    /** Runs one synchronous step. */
+    readonly atomically: <A>(step: () => A) => Effect.Effect<A>
   }
 >()("@lockspire/core/storage/MemoryDatabase") {}
 
@@ -32,38 +39,32 @@ export class MemoryDatabase extends Context.Service<
 export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effectContext(
   Effect.sync(() => {
     const lock = Semaphore.makeUnsafe(1)
-    let isOpen = false
-    let undos: Array<() => void> = []
+    const journal: Journal = { isOpen: false, undos: [] }
+    const close = (exit: Exit.Exit<unknown, unknown>) =>
+      Effect.sync(() => {
+        if (Exit.isFailure(exit)) for (const undo of journal.undos.toReversed()) undo()
+        journal.undos = []
+        journal.isOpen = false
+      })
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Effect.flatMap(Inside, (inside) =>
         inside
           ? effect
           : lock.withPermits(1)(
               Effect.suspend(() => {
-                isOpen = true
-                undos = []
-                return Effect.onExit(Effect.provideService(effect, Inside, true), (exit) =>
-                  Effect.sync(() => {
-                    if (Exit.isFailure(exit)) for (const undo of undos.toReversed()) undo()
-                    undos = []
-                    isOpen = false
-                  })
-                )
+                journal.isOpen = true
+                return Effect.onExit(Effect.provideService(effect, Inside, true), close)
               })
             )
       )
-    const forgotten = () => {}
-    const remembered = (undo: () => void) => undos.push(undo)
-    const atomically = <A>(step: (journal: (undo: () => void) => void) => A): Effect.Effect<A> =>
+    const atomically = <A>(step: () => A): Effect.Effect<A> =>
       Effect.suspend(() =>
-        isOpen
-          ? Effect.flatMap(Inside, (inside) =>
-              inside ? Effect.sync(() => step(remembered)) : lock.withPermits(1)(Effect.sync(() => step(forgotten)))
-            )
-          : Effect.succeed(step(forgotten))
+        journal.isOpen
+          ? Effect.flatMap(Inside, (inside) => (inside ? Effect.sync(step) : lock.withPermits(1)(Effect.sync(step))))
+          : Effect.succeed(step())
       )
     return Context.make(Transaction, Transaction.of({ within })).pipe(
-      Context.add(MemoryDatabase, MemoryDatabase.of({ atomically }))
+      Context.add(MemoryDatabase, MemoryDatabase.of({ journal, atomically }))
     )
   })
 )
