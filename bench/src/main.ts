@@ -76,12 +76,10 @@ try {
     if (!isNeeded) continue
     const port = await freePort()
     const url = await postgres.create(contender.name)
-    const server = await startServer(
-      contender.name,
-      contender.file,
-      port,
-      contender.options({ port, url, answers, origin })
-    )
+    const options = contender.options({ port, url, answers, origin })
+    // The first start compiles; the second finds what the first one left.
+    await (await startServer(contender.name, contender.file, port, options)).stop()
+    const server = await startServer(contender.name, contender.file, port, options)
     const running = { contender, server }
     // Long enough for what a start leaves behind to settle.
     await timers.setTimeout(500)

@@ -1,7 +1,9 @@
 /** Server and load as processes of their own, each on a core of its own where the machine lets us choose. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import * as fs from "node:fs"
 import * as net from "node:net"
 import * as os from "node:os"
+import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Command, Reply, Usage } from "./load/protocol.ts"
 
@@ -10,13 +12,17 @@ export const isPinned = os.availableParallelism() > 1 && spawnSync("taskset", ["
 const children = new Set<ChildProcess>()
 process.on("exit", () => children.forEach((child) => child.kill()))
 
+/** Compiled code, kept between starts as a deployment would: everybody's TypeScript is stripped once. */
+const compileCache = fs.mkdtempSync(path.join(os.tmpdir(), "lockspire-bench-code-"))
+process.on("exit", () => fs.rmSync(compileCache, { recursive: true, force: true }))
+
 /** On that core, where the machine lets us choose. */
 const start = (core: number | "any", file: string, args: ReadonlyArray<string>): ChildProcess => {
   const node = [process.execPath, ...(process.env["BENCH_NODE_OPTIONS"]?.split(" ") ?? []), file, ...args]
   const [command = "", ...rest] = isPinned && core !== "any" ? ["taskset", "-c", String(core), ...node] : node
   const child = spawn(command, rest, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    env: { ...process.env, NODE_ENV: "production", NODE_NO_WARNINGS: "1" }
+    env: { ...process.env, NODE_ENV: "production", NODE_NO_WARNINGS: "1", NODE_COMPILE_CACHE: compileCache }
   })
   children.add(child)
   child.once("exit", () => children.delete(child))
