@@ -76,10 +76,11 @@ try {
     if (!isNeeded) continue
     const port = await freePort()
     const url = await postgres.create(contender.name)
-    const options = contender.options({ port, url, answers, origin })
-    // The first start compiles; the second finds what the first one left.
-    await (await startServer(contender.name, contender.file, port, options)).stop()
-    const server = await startServer(contender.name, contender.file, port, options)
+    const start = (database: string) =>
+      startServer(contender.name, contender.file, port, contender.options({ port, url: database, answers, origin }))
+    // The first start compiles, on a database of its own; the second finds what the first one left.
+    await (await start(await postgres.create(`${contender.name}-first`))).stop()
+    const server = await start(url)
     const running = { contender, server }
     // Long enough for what a start leaves behind to settle.
     await timers.setTimeout(500)
