@@ -27,7 +27,8 @@ export const requestedResources = (
   whenNotAllowed: "ResourceUnknown" | "ResourceNotGranted"
 ): Effect.Effect<ReadonlyArray<string>, InvalidTarget> => {
   const received = every(parameters, "resource")
-  if (received.length === 0) return Effect.succeed([])
+  // Spelt as it was registered, which is what nearly everybody does.
+  if (received.every((one) => allowed.includes(one))) return Effect.succeed([...new Set(received)])
   const requested = new Set<string>()
   const registered = new Map(allowed.map((identifier) => [normalForm(identifier), identifier]))
   for (const one of received) {
