@@ -1,15 +1,13 @@
 /** What the issuer publishes: metadata (RFC 8414, OpenID Connect Discovery) and the JWK Set (RFC 7517). */
 import { Crypto, Issuer, KeyRotation, metadata, SigningKeys } from "@lockspire/core"
 import { Cache, Duration, Effect, Exit } from "effect"
-import { HttpRouter, type HttpServerRequest } from "effect/http"
+import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
-import { answering } from "../wire/edge.ts"
+import { defectResponse, selecting } from "../wire/edge.ts"
 import { rootDocuments } from "../wire/endpoints.ts"
 import { publicDocument } from "../wire/response.ts"
 import { routes } from "./routes.ts"
 import { type ProtocolServices, protocolServices } from "../wire/services.ts"
-
-const never = (failure: never): never => failure
 
 const jwks = Effect.gen(function* () {
   const keys = yield* SigningKeys
@@ -25,7 +23,7 @@ const publish = Effect.fnUntraced(function* (
   endpoint: string,
   document: Effect.Effect<unknown, never, ProtocolServices | Issuer.CurrentIssuer>
 ) {
-  const answer = yield* answering(path)
+  const select = yield* selecting(path)
   const services = yield* protocolServices
   const issuers = new Map((yield* Issuer.Issuers).map((issuer) => [issuer.identifier, issuer]))
   const written = yield* Cache.makeWith(
@@ -36,16 +34,14 @@ const publish = Effect.fnUntraced(function* (
       }).pipe(Effect.provideService(Issuer.CurrentIssuer, issuers.get(identifier)!), Effect.provideContext(services)),
     { capacity: 1024, timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.seconds(1) : Duration.zero) }
   )
-  return (request: HttpServerRequest.HttpServerRequest) =>
-    answer({
-      endpoint,
-      request,
-      pipeline: Effect.flatMap(Issuer.CurrentIssuer, ({ identifier }) =>
-        Effect.map(Cache.get(written, identifier), (answerTo) => answerTo(request))
-      ),
-      refused: never,
-      render: never
-    })
+  return (request: HttpServerRequest.HttpServerRequest) => {
+    const issuer = select(endpoint, request)
+    if (HttpServerResponse.isHttpServerResponse(issuer)) return Effect.succeed(issuer)
+    return Cache.get(written, issuer.identifier).pipe(
+      Effect.map((answerTo) => answerTo(request)),
+      Effect.catchCause((cause) => defectResponse(endpoint, cause))
+    )
+  }
 })
 
 const handlers = Effect.fnUntraced(function* (path: string) {

@@ -140,22 +140,31 @@ const inRequest = (services: Context.Context<ProtocolServices>, request: Context
   return context
 }
 
+/** For which issuer below `path` a request is; or the answer to one that is for none, or whose path is not spelled as ours. */
+export const selecting = Effect.fnUntraced(function* (path: string) {
+  const issuers = yield* Issuer.Issuers
+  const mutualTls = yield* MutualTls
+  const hosts = byHost(issuers, path)
+  const hostsAndAliases = byHost(issuers, path, mutualTls?.aliases)
+  return (endpoint: string, request: Request): Issuer.Issuer | Response => {
+    const host = hostOf(request)
+    const issuer = host === undefined ? undefined : (aliased.has(endpoint) ? hostsAndAliases : hosts).get(host)
+    if (issuer === undefined) return unknownIssuer
+    return isSpelledAs(path, pathnameOf(request)) ? issuer : notFound
+  }
+})
+
 /** Answers a request. `refused` tells what to record of a failure, `render` what to send. */
 export type Answer = <E>(options: Answered<E>) => Effect.Effect<Response>
 
 /** How requests below the issuer path `path` are answered. */
 export const answering = Effect.fnUntraced(function* (path: string) {
   const services = yield* protocolServices
-  const issuers = Context.get(services, Issuer.Issuers)
-  const mutualTls = yield* MutualTls
-  const hosts = byHost(issuers, path)
-  const hostsAndAliases = byHost(issuers, path, mutualTls?.aliases)
+  const select = yield* selecting(path)
 
   const answer: Answer = (options) => {
-    const host = hostOf(options.request)
-    const issuer = host === undefined ? undefined : (aliased.has(options.endpoint) ? hostsAndAliases : hosts).get(host)
-    if (issuer === undefined) return Effect.succeed(unknownIssuer)
-    if (!isSpelledAs(path, pathnameOf(options.request))) return Effect.succeed(notFound)
+    const issuer = select(options.endpoint, options.request)
+    if (HttpServerResponse.isHttpServerResponse(issuer)) return Effect.succeed(issuer)
     const checks: Array<Refusal.Check> = []
     const handedOut: { nonce: string | undefined } = { nonce: undefined }
     return options.pipeline.pipe(
