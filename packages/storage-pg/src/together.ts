@@ -1,5 +1,5 @@
 /** One statement for callers who want to know the same at the same time. */
-import { Deferred, Effect } from "effect"
+import { type Context, Deferred, Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 
 /**
@@ -12,22 +12,21 @@ export const together = <A>(
 ): ((issuer: string, key: string) => Effect.Effect<A>) => {
   const waiting = new Map<string, Deferred.Deferred<A>>()
 
-  const shared = (issuer: string, key: string): Effect.Effect<A> => {
-    const id = `${issuer}\0${key}`
-    const first = waiting.get(id)
-    if (first !== undefined) return Deferred.await(first)
-    const answer = Deferred.makeUnsafe<A>()
-    waiting.set(id, answer)
-    return Effect.yieldNow.pipe(
-      Effect.flatMap(() => {
+  const shared = (issuer: string, key: string): Effect.Effect<A> =>
+    Effect.contextWith((context: Context.Context<never>) => {
+      const id = `${issuer}\0${key}`
+      const asked = waiting.get(id)
+      if (asked !== undefined) return Deferred.await(asked)
+      const answer = Deferred.makeUnsafe<A>()
+      waiting.set(id, answer)
+      const ask = Effect.flatMap(Effect.yieldNow, () => {
         waiting.delete(id)
         return find(issuer, key)
-      }),
-      Effect.onExit((exit) => Deferred.done(answer, exit)),
-      // Whoever asked first may go away; the others still wait for the answer.
-      Effect.uninterruptible
-    )
-  }
+      })
+      // A fibre of its own, which nobody can interrupt: whoever asked first may go away, and the others still wait.
+      Effect.runForkWith(context)(Effect.onExit(ask, (exit) => Deferred.done(answer, exit)))
+      return Deferred.await(answer)
+    })
 
   return (issuer, key) =>
     Effect.flatMap(Effect.serviceOption(sql.transactionService), (open) =>

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ClientStore, Transaction } from "@lockspire/core"
-import { Deferred, Effect, Exit, Fiber, Option } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scheduler } from "effect"
 import { SqlClient } from "effect/sql"
 import { client } from "../../core/src/testing/contract/records.ts"
 import { TestDatabase } from "../src/testing/index.ts"
@@ -50,6 +50,21 @@ describe("asked at once", () => {
       })
       assert.isTrue(exits.every(Exit.isFailure))
       assert.isTrue(Exit.isFailure(yield* Effect.exit(failing("i", "a"))))
+    }).pipe(Effect.provide(TestDatabase.storage))
+  )
+
+  it.live("wherever who asked first was interrupted, the key can be asked for again", () =>
+    Effect.gen(function* () {
+      const find = together(yield* SqlClient.SqlClient, () => Effect.succeed("found"))
+      for (let operations = 3; operations < 30; operations++) {
+        const key = `${operations}`
+        const first = yield* Effect.forkChild(
+          Effect.provideService(find("i", key), Scheduler.MaxOpsBeforeYield, operations)
+        )
+        yield* Effect.yieldNow
+        yield* Fiber.interrupt(first)
+        assert.strictEqual(yield* find("i", key), "found")
+      }
     }).pipe(Effect.provide(TestDatabase.storage))
   )
 

@@ -64,8 +64,8 @@ const checkClient = Effect.fnUntracedEager(function* (
 export const authenticate = Effect.fnUntraced(function* (parameters: Parameters, credentials: PresentedCredentials) {
   const clients = yield* ClientStore
   const issuer = (yield* CurrentIssuer).identifier
-  const policy = yield* currentPolicy
   const presented = yield* presentedBy(parameters, credentials)
+  const policy = yield* currentPolicy
   const found = Option.getOrUndefined(yield* clients.find(issuer, presented.clientId))
 
   switch (presented._tag) {

@@ -40,7 +40,11 @@ export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effe
   Effect.sync(() => {
     const lock = Semaphore.makeUnsafe(1)
     const journal: Journal = { isOpen: false, undos: [] }
-    const close = (exit: Exit.Exit<unknown, unknown>) =>
+    const open = Effect.sync(() => {
+      journal.undos = []
+      journal.isOpen = true
+    })
+    const close = (_: void, exit: Exit.Exit<unknown, unknown>) =>
       Effect.sync(() => {
         if (Exit.isFailure(exit)) for (const undo of journal.undos.toReversed()) undo()
         journal.undos = []
@@ -51,10 +55,7 @@ export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effe
         inside
           ? effect
           : lock.withPermits(1)(
-              Effect.suspend(() => {
-                journal.isOpen = true
-                return Effect.onExit(Effect.provideService(effect, Inside, true), close)
-              })
+              Effect.acquireUseRelease(open, () => Effect.provideService(effect, Inside, true), close)
             )
       )
     const atomically = <A>(step: () => A): Effect.Effect<A> =>

@@ -46,7 +46,9 @@ const byHost = (
     if (issuer.path !== path) continue
     const alias = aliases[issuer.identifier]
     const own = [issuer.host, `${issuer.host}:${issuer.secure ? 443 : 80}`]
-    const other = alias === undefined ? [] : [alias, `${alias}:443`].map((one) => one.slice("https://".length))
+    const other = alias?.startsWith("https://")
+      ? [alias, `${alias}:443`].map((one) => one.slice("https://".length))
+      : []
     for (const host of [...own, ...other]) if (!found.has(host)) found.set(host, issuer)
   }
   return found
@@ -128,16 +130,31 @@ export const withNonce = (response: Response, { nonce }: { readonly nonce: strin
   nonce === undefined ? response : HttpServerResponse.setHeader(response, "dpop-nonce", nonce)
 
 /** What a request brings of its own: where its spans and log lines belong. */
-const carried = [Tracer.ParentSpan, References.CurrentLogAnnotations, References.CurrentLogSpans] as const
+const carried = [
+  Tracer.Tracer,
+  Tracer.ParentSpan,
+  Tracer.DisablePropagation,
+  References.TracerEnabled,
+  References.TracerSpanAnnotations,
+  References.TracerSpanLinks,
+  References.TracerTimingEnabled,
+  References.CurrentLogAnnotations,
+  References.CurrentLogSpans,
+  References.CurrentLoggers,
+  References.MinimumLogLevel
+] as ReadonlyArray<Context.Key<never, unknown>>
 
 /** The services with what the request brings: to merge the two contexts would copy some eighty entries per request. */
-const inRequest = (services: Context.Context<ProtocolServices>, request: Context.Context<never>) => {
-  let context = services
-  for (const key of carried) {
-    const value = Context.getOrUndefined(request as Context.Context<unknown>, key as Context.Key<unknown, unknown>)
-    if (value !== undefined) context = Context.add(context, key as Context.Key<never, unknown>, value)
+const inRequest = (services: Context.Context<ProtocolServices>) => {
+  const usual = carried.map((key) => Context.getOrUndefined(services, key))
+  return (request: Context.Context<never>) => {
+    let context = services
+    for (const [at, key] of carried.entries()) {
+      const value = Context.getOrUndefined(request, key)
+      if (value !== undefined && value !== usual[at]) context = Context.add(context, key, value)
+    }
+    return context
   }
-  return context
 }
 
 /** For which issuer below `path` a request is; or the answer to one that is for none, or whose path is not spelled as ours. */
@@ -161,6 +178,7 @@ export type Answer = <E>(options: Answered<E>) => Effect.Effect<Response>
 export const answering = Effect.fnUntraced(function* (path: string) {
   const services = yield* protocolServices
   const select = yield* selecting(path)
+  const withServices = inRequest(services)
 
   const answer: Answer = (options) => {
     const issuer = select(options.endpoint, options.request)
@@ -172,7 +190,7 @@ export const answering = Effect.fnUntraced(function* (path: string) {
       Effect.catchCause((cause) => defectResponse(options.endpoint, cause)),
       Effect.map((response) => withNonce(response, handedOut)),
       Effect.updateContext((request: Context.Context<never>) =>
-        inRequest(services, request).pipe(
+        withServices(request).pipe(
           Context.add(Issuer.CurrentIssuer, issuer),
           Context.add(Refusal.Trace, checks),
           Context.add(AnswerNonce, handedOut)

@@ -9,14 +9,20 @@ import { ProtocolRoutes, toWebHandler } from "../../src/index.ts"
 const issuer = "https://id.example"
 
 it("what a host's middleware says of a request stands with what we log of it: annotations, and the span it is part of", async () => {
-  const seen: Array<{ readonly annotations: Readonly<Record<string, unknown>>; readonly span: string | undefined }> = []
+  const seen: Array<object> = []
   const record = Effect.fnUntraced(function* () {
     const annotations = yield* References.CurrentLogAnnotations
     const span = yield* Effect.serviceOption(Tracer.ParentSpan)
-    seen.push({ annotations, span: span._tag === "Some" && span.value._tag === "Span" ? span.value.name : undefined })
+    const ofSpans = yield* References.TracerSpanAnnotations
+    seen.push({
+      annotations,
+      ofSpans,
+      span: span._tag === "Some" && span.value._tag === "Span" ? span.value.name : undefined
+    })
   })
   const annotated = HttpRouter.middleware(
-    (route) => route.pipe(Effect.annotateLogs("request", "r-1"), Effect.withSpan("host")),
+    (route) =>
+      route.pipe(Effect.annotateLogs("request", "r-1"), Effect.withSpan("host"), Effect.annotateSpans("tenant", "t-1")),
     { global: true }
   )
   const server = AuthorizationServer.layer({
@@ -32,6 +38,6 @@ it("what a host's middleware says of a request stands with what we log of it: an
   )
   const response = await handler(new Request(`${issuer}/token`, { method: "POST" }))
   assert.strictEqual(response.status, 400)
-  assert.deepStrictEqual(seen, [{ annotations: { request: "r-1" }, span: "host" }])
+  assert.deepStrictEqual(seen, [{ annotations: { request: "r-1" }, ofSpans: { tenant: "t-1" }, span: "host" }])
   await dispose()
 })

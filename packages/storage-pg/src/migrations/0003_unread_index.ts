@@ -2,4 +2,4 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-export default Effect.flatMap(SqlClient.SqlClient, (sql) => sql`DROP INDEX refresh_tokens_grant`)
+export default Effect.flatMap(SqlClient.SqlClient, (sql) => sql`DROP INDEX IF EXISTS refresh_tokens_grant`)
