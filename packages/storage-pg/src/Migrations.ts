@@ -9,6 +9,7 @@ import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import initial from "./migrations/0001_initial.ts"
 import highAssurance from "./migrations/0002_high_assurance.ts"
 import unreadIndex from "./migrations/0003_unread_index.ts"
+import wordOfChanges from "./migrations/0004_word_of_changes.ts"
 
 /** One migration by its place in the order. */
 export interface Migration {
@@ -27,7 +28,8 @@ export const table = "lockspire_migrations"
 const loader = Migrator.fromRecord({
   "0001_initial": initial,
   "0002_high_assurance": highAssurance,
-  "0003_unread_index": unreadIndex
+  "0003_unread_index": unreadIndex,
+  "0004_word_of_changes": wordOfChanges
 })
 
 // One lock for all of Lockspire's schemas in a database: migrating is rare and short.

@@ -11,6 +11,7 @@ import * as Connection from "./Connection.ts"
 import * as ConsentStorePg from "./ConsentStorePg.ts"
 import * as ExchangeRuleStorePg from "./ExchangeRuleStorePg.ts"
 import * as TrustedIssuerStorePg from "./TrustedIssuerStorePg.ts"
+import * as InvalidationsPg from "./InvalidationsPg.ts"
 import * as InteractionStorePg from "./InteractionStorePg.ts"
 import * as PolicyStorePg from "./PolicyStorePg.ts"
 import * as PairwiseSubjectStorePg from "./PairwiseSubjectStorePg.ts"
@@ -23,6 +24,7 @@ import * as TransactionPg from "./TransactionPg.ts"
 
 /** All ports over the `SqlClient` of the host. Its schema has to be migrated: see `Migrations`. */
 export const layer: Layer.Layer<Ports, never, SqlClient.SqlClient> = Layer.mergeAll(
+  InvalidationsPg.layer,
   TransactionPg.layer,
   AccountStorePg.layer,
   AuditLogPg.layer,

@@ -1,6 +1,6 @@
 import { Policy, Transaction } from "@lockspire/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Redacted, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Redacted, Scope } from "effect"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -76,6 +76,18 @@ describe("the database is lost and comes back", () => {
           Array.from({ length: 20 }, () => ({ accessTokenLifetime: 60 }))
         )
       }).pipe(Effect.provide(PostgresStorage.layerUrl({ url: first.url })))
+    })
+  )
+
+  it.live("a node that listens for changes stops while it is down", () =>
+    Effect.gen(function* () {
+      const { stop, url } = yield* started({ dataDir: path.join(yield* directory, "data") })
+      const node = yield* Scope.make()
+      const layer = Layer.provideMerge(Policy.Policies.layer(), PostgresStorage.layerUrl({ url }))
+      const { effective } = Context.get(yield* Layer.buildWithScope(layer, node), Policy.Policies)
+      yield* stop
+      yield* isUnavailable(effective("https://issuer.example"))
+      yield* Effect.timeout(Scope.close(node, Exit.void), "3 seconds")
     })
   )
 })

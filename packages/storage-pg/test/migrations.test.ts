@@ -18,7 +18,8 @@ const tables = Effect.gen(function* () {
 const all = [
   { id: 1, name: "initial" },
   { id: 2, name: "high_assurance" },
-  { id: 3, name: "unread_index" }
+  { id: 3, name: "unread_index" },
+  { id: 4, name: "word_of_changes" }
 ]
 
 describe("migrations", () => {

@@ -1,6 +1,7 @@
 /** How strict, how long: the settings an operator may change, with safe defaults. All durations are seconds. */
 import { Cache, Context, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { type Changes, changed } from "../storage/changes.ts"
+import { forgetting } from "../storage/Invalidations.ts"
 import * as MemoryTable from "../storage/MemoryTable.ts"
 import { CurrentIssuer } from "./Issuer.ts"
 
@@ -188,6 +189,7 @@ export class Policies extends Context.Service<
           capacity: 1024,
           timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.seconds(5) : Duration.zero)
         })
+        yield* forgetting("policies", cache)
         return Policies.of({ effective: (issuer) => Cache.get(cache, issuer), effectiveWith })
       })
     )

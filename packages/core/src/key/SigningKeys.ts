@@ -4,6 +4,7 @@ import type { Crypto } from "../crypto/Crypto.ts"
 import * as Jwe from "../jose/Jwe.ts"
 import * as Jwt from "../jose/Jwt.ts"
 import type { EncryptionAlgorithm, SigningAlgorithm } from "../oauth/Metadata.ts"
+import { forgetting } from "../storage/Invalidations.ts"
 import type { KeyEncryptionKey } from "../storage/Sealed.ts"
 import { decrypter, KeyProvider } from "./KeyProvider.ts"
 import { decrypts, type PublicJwk, type SigningKey, signs } from "./SigningKey.ts"
@@ -57,6 +58,7 @@ export class SigningKeys extends Context.Service<
         timeToLive: (exit) =>
           Exit.isSuccess(exit) && exit.value.some((key) => key._tag === "Active") ? staleFor : Duration.zero
       })
+      yield* forgetting("signing_keys", keys)
       // By kid, a string, since every signature looks here. A device that was away is asked again at once.
       const readied = <A, Key extends SigningKey>(
         isFit: (key: SigningKey) => key is Key,
