@@ -71,6 +71,9 @@ export const AuditEvent = Schema.Struct({
 })
 export type AuditEvent = typeof AuditEvent.Type
 
+/** How many events the layer in memory keeps: the newest. */
+export const keptInMemory = 10_000
+
 /** Takes events; has no method that changes or forgets one before its retention ends. */
 export class AuditLog extends Context.Service<
   AuditLog,
@@ -91,7 +94,11 @@ export class AuditLog extends Context.Service<
       return AuditLog.of({
         append: (appended) =>
           events.step((rows) => {
-            for (const event of appended) rows.set(String(serial++), event)
+            for (const event of appended) {
+              rows.set(String(serial), event)
+              rows.delete(String(serial - keptInMemory))
+              serial++
+            }
           }),
         latest: (issuer, limit) =>
           events.step((rows) =>
