@@ -3,6 +3,7 @@ import type { SigningKey } from "@lockspire/core"
 import { SigningKeyStore } from "@lockspire/core"
 import { NodeCrypto } from "@lockspire/http/node"
 import { Console, Effect, Layer, Option, type Redacted } from "effect"
+import { failed } from "./CommandFailed.ts"
 import * as DataDirectory from "./DataDirectory.ts"
 import * as Database from "./Database.ts"
 import * as flags from "./flags.ts"
@@ -15,13 +16,6 @@ export interface Input extends Database.Where {
   readonly issuer: Option.Option<string>
 }
 
-/** The issuer as it was given; else the one that `dev` served last on this data. */
-export const issuerOf = Effect.fnUntraced(function* ({ databaseUrl, dataDir, issuer }: Input) {
-  const remembered = Option.isSome(databaseUrl) ? undefined : DataDirectory.rememberedIssuer(dataDir)
-  const identifier = Option.getOrElse(issuer, () => remembered ?? "http://localhost:3000")
-  return (yield* checkIssuer(identifier)).identifier
-})
-
 type Key = Redacted.Redacted<Uint8Array>
 
 /** The database, which has to be migrated. */
@@ -29,6 +23,32 @@ export const databaseOf = Effect.fnUntraced(function* (where: Database.Where) {
   const database = yield* Database.existing(where)
   yield* Effect.provide(Database.mustBeMigrated(database), Database.connection(database))
   return database
+})
+
+/**
+ * The database, and the issuer as it was given; else the one that `dev` served last on this data, or the only one that the database knows.
+ * One that it does not know, while it knows others, is most likely misspelt: only `mayBeNew` lets it pass, with a warning.
+ */
+export const targetOf = Effect.fnUntraced(function* (input: Input, options?: { readonly mayBeNew: boolean }) {
+  const { databaseUrl, dataDir } = input
+  const database = yield* databaseOf(input)
+  const known = yield* Effect.provide(Database.issuers(database), Database.connection(database))
+  const remembered = Option.isSome(databaseUrl) ? undefined : DataDirectory.rememberedIssuer(dataDir)
+  const given = Option.getOrUndefined(input.issuer) ?? remembered ?? (known.length === 1 ? known[0] : undefined)
+  if (given === undefined) {
+    return yield* failed(
+      known.length === 0
+        ? "Say which issuer is meant, with --issuer: the database has none yet."
+        : `Say which issuer is meant, with --issuer: the database has ${known.join(", ")}.`
+    )
+  }
+  const { identifier } = yield* checkIssuer(given)
+  if (known.length > 0 && !known.includes(identifier)) {
+    const unknown = `There is no issuer ${identifier} in this database yet, only ${known.join(", ")}.`
+    if (options?.mayBeNew !== true) return yield* failed(unknown)
+    yield* Console.error(`warning: ${unknown}`)
+  }
+  return { database, issuer: identifier }
 })
 
 /** Storage, and the key-encryption keys. */
@@ -43,6 +63,7 @@ export const currentKey = ({ databaseUrl, dataDir }: Input) =>
 
 /** The issuer's keys as they are now. */
 export const print = Effect.fnUntraced(function* (issuer: string) {
+  yield* Console.error(`The keys of ${issuer}:`)
   const keys: ReadonlyArray<SigningKey.SigningKey> = yield* (yield* SigningKeyStore).list(issuer)
   for (const key of keys) yield* Console.log(`${key._tag.padEnd(9)}${key.algorithm}  ${key.kid}`)
 })

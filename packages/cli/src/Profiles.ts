@@ -8,8 +8,7 @@ import { dim, green, paragraph, red, yellow } from "./Terminal.ts"
 
 /** The issuer, and storage with the policy in force. */
 export const servicesOf = Effect.fnUntraced(function* (input: Keys.Input) {
-  const issuer = yield* Keys.issuerOf(input)
-  const database = yield* Keys.databaseOf(input)
+  const { database, issuer } = yield* Keys.targetOf(input)
   const services = Policy.Policies.layer().pipe(
     Layer.provideMerge(Database.storage(database)),
     // Whether certificates reach the server is known by the process that serves: here nothing is refused for it.

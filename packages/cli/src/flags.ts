@@ -65,7 +65,10 @@ export const tlsClientCa = text(
   "Certification authorities (PEM) that clients may prove themselves by (tls_client_auth); those of the system unless given"
 )
 export const egressAllow = texts("egress-allow", "Lets the server fetch from this host although it is not public")
-export const issuer = text("issuer", "The issuer identifier")
+export const issuer = text(
+  "issuer",
+  "The issuer identifier; unless given, that of `dev`, or the only one in the database"
+)
 
 /** What says where the database is. */
 export const database = { databaseUrl, dataDir, schema }

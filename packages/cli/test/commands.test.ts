@@ -205,11 +205,45 @@ describe("lockspire key", () => {
     assert.match(made.stdout, /^Next {5}ES256 {2}[\w-]{43}\n$/, made.stderr)
     const rotated = await run(["key", "rotate", ...issuer], env)
     assert.match(rotated.stdout, /^Active {3}ES256/m, rotated.stderr)
-    assert.match(rotated.stderr, /^warning: the next ES256 key was published less than 300 seconds ago: .*\n$/)
+    assert.match(
+      rotated.stderr,
+      /^warning: no ES256 key has been published for 300 seconds and does not sign yet: .*\n/
+    )
+    const other = await run(["key", "rotate", "--algorithm", "ES384", ...issuer], env)
+    assert.match(other.stderr, /^warning: no ES384 key has been published/)
     const without = await run(["key", "rotate", ...issuer], { LOCKSPIRE_DATABASE_URL: databaseUrl })
     assert.strictEqual(without.code, 1)
     assert.match(without.stderr, /^There is no key-encryption key/)
   })
+
+  onDatabase(
+    "the issuer is the only one there is, and one that is not there is refused",
+    "template",
+    async (databaseUrl) => {
+      const env = { LOCKSPIRE_KEY_ENCRYPTION_KEY: randomKey(), LOCKSPIRE_DATABASE_URL: databaseUrl }
+      const none = await run(["key", "rotate"], env)
+      assert.strictEqual(none.code, 1)
+      assert.match(none.stderr, /^Say which issuer is meant, with --issuer: the database has none yet\.\n$/)
+      const generate = ["key", "generate", "--algorithm", "ES256"]
+      await run([...generate, "--issuer", "https://one.example"], env)
+      const rotated = await run(["key", "rotate"], env)
+      assert.match(rotated.stderr, /The keys of https:\/\/one\.example:\n$/)
+      assert.match(rotated.stdout, /^Active {3}ES256/m)
+      for (const command of [
+        ["key", "rotate"],
+        ["key", "list"],
+        ["profile", "set", "none"]
+      ]) {
+        const misspelt = await run([...command, "--issuer", "https://won.example"], env)
+        assert.strictEqual(misspelt.code, 1)
+        assert.match(misspelt.stderr, /^There is no issuer https:\/\/won\.example in this database yet, only https:/)
+      }
+      const second = await run([...generate, "--issuer", "https://two.example"], env)
+      assert.match(second.stderr, /^warning: There is no issuer https:\/\/two\.example/)
+      const ambiguous = await run(["key", "list"], env)
+      assert.match(ambiguous.stderr, /the database has https:\/\/one\.example, https:\/\/two\.example\.\n$/)
+    }
+  )
 
   onDatabase(
     "generate makes a key to encrypt to; its rotation warns of nothing, and the one before it is still there",
@@ -223,7 +257,8 @@ describe("lockspire key", () => {
       assert.match(first.stdout, /^Active {3}ECDH-ES {2}[\w-]{43}\nNext {5}ECDH-ES {2}[\w-]{43}\n$/, first.stderr)
       const second = await run(["key", "rotate", "--algorithm", "ECDH-ES", ...issuer], env)
       assert.match(second.stdout, /^Retiring {1}ECDH-ES .*\nActive {3}ECDH-ES .*\nNext {5}ECDH-ES .*\n$/)
-      assert.deepStrictEqual([first.stderr, second.stderr], ["", ""])
+      const heading = "The keys of https://login.example.com:\n"
+      assert.deepStrictEqual([first.stderr, second.stderr], [heading, heading])
       const unknown = await run(["key", "generate", "--algorithm", "RSA1_5", ...issuer], env)
       assert.notStrictEqual(unknown.code, 0)
     }

@@ -24,8 +24,8 @@ export const lifetimes = Command.make(
   "lifetimes",
   config,
   Effect.fnUntraced(function* (input) {
-    const issuer = yield* checkIssuer(yield* Keys.issuerOf(input))
-    const database = yield* Keys.databaseOf(input)
+    const { database, issuer: identifier } = yield* Keys.targetOf(input)
+    const issuer = yield* checkIssuer(identifier)
     const services = Layer.mergeAll(Policy.Policies.layer(), Resources.layer).pipe(
       Layer.provideMerge(Database.storage(database)),
       Layer.merge(Layer.succeed(Issuer.CurrentIssuer, issuer))

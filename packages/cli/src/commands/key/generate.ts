@@ -16,10 +16,9 @@ export const generate = Command.make(
   "generate",
   config,
   Effect.fnUntraced(function* ({ algorithm, ...input }) {
-    const issuer = yield* Keys.issuerOf(input)
+    const { database, issuer } = yield* Keys.targetOf(input, { mayBeNew: true })
     const key = yield* Keys.currentKey(input)
     const previous = yield* KeyEncryptionKeys.previous
-    const database = yield* Keys.databaseOf(input)
     yield* Effect.gen(function* () {
       yield* KeyEncryptionKeys.mustOpen(issuer)
       yield* ManageKeys.generate(issuer, algorithm, yield* operator)

@@ -6,9 +6,8 @@ export const list = Command.make(
   "list",
   Keys.config,
   Effect.fnUntraced(function* (input) {
-    const issuer = yield* Keys.issuerOf(input)
+    const { database, issuer } = yield* Keys.targetOf(input)
     const key = yield* Keys.currentKey(input)
-    const database = yield* Keys.databaseOf(input)
     yield* Effect.provide(Keys.print(issuer), Keys.services(database, key, Option.none()))
   }, Effect.scoped)
 ).pipe(Command.withDescription("The keys and their states"))

@@ -14,9 +14,8 @@ export const retire = Command.make(
   "retire",
   config,
   Effect.fnUntraced(function* ({ kid, ...input }) {
-    const issuer = yield* Keys.issuerOf(input)
+    const { database, issuer } = yield* Keys.targetOf(input)
     const key = yield* Keys.currentKey(input)
-    const database = yield* Keys.databaseOf(input)
     yield* Effect.gen(function* () {
       if (!(yield* ManageKeys.retire(issuer, kid, yield* operator))) {
         return yield* failed(

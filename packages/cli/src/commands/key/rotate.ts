@@ -18,16 +18,15 @@ const seconds = (from: DateTime.Utc, to: DateTime.Utc) => (to.epochMilliseconds 
 const isSigning = Schema.is(Metadata.SigningAlgorithm)
 
 const tooYoung = (algorithm: string) =>
-  `warning: the next ${algorithm} key was published less than ${KeyRotation.jwksMaxAge} seconds ago: clients that kept the JWK Set meet a key they have not seen, and have to fetch it again.`
+  `warning: no ${algorithm} key has been published for ${KeyRotation.jwksMaxAge} seconds and does not sign yet: clients that kept the JWK Set meet a key they have not seen, and have to fetch it again.`
 
 export const rotate = Command.make(
   "rotate",
   config,
   Effect.fnUntraced(function* ({ algorithm, ...input }) {
-    const issuer = yield* Keys.issuerOf(input)
+    const { database, issuer } = yield* Keys.targetOf(input)
     const key = yield* Keys.currentKey(input)
     const previous = yield* KeyEncryptionKeys.previous
-    const database = yield* Keys.databaseOf(input)
     yield* Effect.gen(function* () {
       yield* KeyEncryptionKeys.mustOpen(issuer)
       const keys = yield* (yield* SigningKeyStore).list(issuer)
@@ -42,7 +41,7 @@ export const rotate = Command.make(
         const next = own.find((key) => key._tag === "Next")
         const isKnown = next !== undefined && seconds(next.createdAt, now) >= KeyRotation.jwksMaxAge
         // Nobody has to know a key to which others encrypt before it comes: the one before it still decrypts.
-        if (isSigning(one) && own.length > 0 && !isKnown) yield* Console.error(tooYoung(one))
+        if (isSigning(one) && keys.length > 0 && !isKnown) yield* Console.error(tooYoung(one))
       }
       const actor = yield* operator
       yield* Effect.forEach(algorithms, (one) => ManageKeys.rotate(issuer, one, actor))

@@ -20,9 +20,8 @@ export const apply = Command.make(
   { ...Keys.config, file: Argument.String("file").pipe(Argument.withDescription("The seed, JSON")) },
   Effect.fnUntraced(function* ({ file, ...input }) {
     const { seed } = yield* SeedFile.read(file)
-    const issuer = yield* Keys.issuerOf(input)
+    const { database, issuer } = yield* Keys.targetOf(input, { mayBeNew: true })
     const key = yield* keyFor(seed, input)
-    const database = yield* Keys.databaseOf(input)
     const previous = yield* KeyEncryptionKeys.previous
     const applied = yield* applySeed(issuer, seed, yield* operator).pipe(
       Effect.mapError(SeedFile.invalid),
