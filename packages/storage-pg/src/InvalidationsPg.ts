@@ -1,15 +1,15 @@
 /** Word of what other nodes committed, by NOTIFY: the triggers on what is kept between requests send it. */
 import { PgClient, PgConnection } from "@effect/sql-pg"
-import { Invalidations, type InvalidationsPort, type Kept } from "@lockspire/core"
+import { Invalidations, type InvalidationsPort, makeListeners } from "@lockspire/core"
 import { Effect, Layer, Option, Queue, Schedule, Scope } from "effect"
 
 /** The channel of the triggers; what they send is the name of the table. */
 const channel = "lockspire_changed"
 
-type Tell = (isMeant: (kept: Kept) => boolean) => Effect.Effect<void>
+type Listeners = ReturnType<typeof makeListeners>
 
 /** Listens until the connection is lost. */
-const listening = Effect.fnUntraced(function* (config: PgClient.PgClientConfig, tell: Tell) {
+const listening = Effect.fnUntraced(function* (config: PgClient.PgClientConfig, { tell }: Listeners) {
   // Opened before the connection and so closed after it: a listener whose connection is open would send UNLISTEN and
   // wait for the answer, of a server that may be gone.
   const listener = yield* Scope.fork(yield* Effect.scope)
@@ -21,30 +21,17 @@ const listening = Effect.fnUntraced(function* (config: PgClient.PgClientConfig, 
 })
 
 const make = Effect.fnUntraced(function* ({ config }: PgClient.PgClient) {
-  const listeners = new Set<{ readonly kept: Kept; readonly forget: Effect.Effect<void> }>()
   const scope = yield* Effect.scope
-  const tell: Tell = (isMeant) =>
-    Effect.forEach(
-      [...listeners].filter(({ kept }) => isMeant(kept)),
-      ({ forget }) => forget,
-      { discard: true }
-    )
+  const listeners = makeListeners()
   // Started for the first who asks: a command that keeps nothing opens no connection for this.
   const start = yield* Effect.cached(
-    Effect.scoped(listening(config, tell)).pipe(
+    Effect.scoped(listening(config, listeners)).pipe(
       Effect.retry(Schedule.spaced("1 second")),
       Effect.forkIn(scope),
       Effect.asVoid
     )
   )
-  const on: InvalidationsPort["on"] = (kept, forget) => {
-    const listener = { kept, forget }
-    const registered = Effect.acquireRelease(
-      Effect.sync(() => listeners.add(listener)),
-      () => Effect.sync(() => listeners.delete(listener))
-    )
-    return Effect.andThen(registered, start)
-  }
+  const on: InvalidationsPort["on"] = (kept, forget) => Effect.andThen(listeners.on(kept, forget), start)
   return { on }
 })
 

@@ -154,7 +154,7 @@ export class PolicyStore extends Context.Service<
 >()("@lockspire/core/issuer/PolicyStore") {
   static readonly layerMemory = Layer.effect(
     PolicyStore,
-    Effect.map(MemoryTable.make<PolicySettings>(), (table) =>
+    Effect.map(MemoryTable.make<PolicySettings>("policies"), (table) =>
       PolicyStore.of({
         find: (issuer) =>
           Effect.map(

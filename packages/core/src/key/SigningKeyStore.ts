@@ -32,7 +32,7 @@ export class SigningKeyStore extends Context.Service<
   static readonly layerMemory = Layer.effect(
     SigningKeyStore,
     Effect.gen(function* () {
-      const keys = yield* MemoryTable.make<SigningKey>()
+      const keys = yield* MemoryTable.make<SigningKey>("signing_keys")
       const { key } = MemoryTable
       const sameBytes = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i])
       return SigningKeyStore.of({

@@ -14,7 +14,7 @@ export class ResourceStore extends Context.Service<
 >()("@lockspire/core/resource/ResourceStore") {
   static readonly layerMemory = Layer.effect(
     ResourceStore,
-    Effect.map(MemoryTable.make<Resource>(), (table) =>
+    Effect.map(MemoryTable.make<Resource>("resources"), (table) =>
       ResourceStore.of({
         list: (issuer) =>
           table.step((rows) =>

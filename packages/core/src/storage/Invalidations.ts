@@ -14,6 +14,30 @@ export const Invalidations = Context.Reference<InvalidationsPort>("@lockspire/co
   defaultValue: () => ({ on: () => Effect.void })
 })
 
+type Tell = (isMeant: (kept: Kept) => boolean) => Effect.Effect<void>
+
+/** Those who listen, and how a storage tells them. */
+export const makeListeners = (): InvalidationsPort & { readonly tell: Tell } => {
+  const listeners = new Set<{ readonly kept: Kept; readonly forget: Effect.Effect<void> }>()
+  return {
+    on: (kept, forget) => {
+      const listener = { kept, forget }
+      return Effect.acquireRelease(
+        Effect.sync(() => void listeners.add(listener)),
+        () => Effect.sync(() => listeners.delete(listener))
+      )
+    },
+    tell: (isMeant) =>
+      Effect.suspend(() =>
+        Effect.forEach(
+          [...listeners].filter(({ kept }) => isMeant(kept)),
+          ({ forget }) => forget,
+          { discard: true }
+        )
+      )
+  }
+}
+
 /** Empties the cache when its rows change. A reading that had begun before is forgotten with the rest. */
 export const forgetting = <Key, A, E, R>(kept: Kept, cache: Cache.Cache<Key, A, E, R>) =>
   Effect.flatMap(Invalidations, ({ on }) => on(kept, Cache.invalidateAll(cache)))

@@ -1,5 +1,6 @@
 /** One table of the in-memory database: rows by key, every write undoable. */
 import { type DateTime, Effect, Option } from "effect"
+import type { Kept } from "./Invalidations.ts"
 import { type Journal, MemoryDatabase } from "./Transaction.ts"
 
 export interface Rows<Row> {
@@ -17,8 +18,9 @@ export interface MemoryTable<Row> {
 }
 
 /** The rows of `map`; while a transaction is open, its journal remembers what each write replaced. */
-const rowsOf = <Row>(map: Map<string, Row>, journal: Journal): Rows<Row> => {
+const rowsOf = <Row>(map: Map<string, Row>, journal: Journal, written: () => void): Rows<Row> => {
   const remember = (key: string) => {
+    written()
     if (!journal.isOpen) return
     const before = map.get(key)
     journal.undos.push(() => (before === undefined ? map.delete(key) : map.set(key, before)))
@@ -38,12 +40,22 @@ const rowsOf = <Row>(map: Map<string, Row>, journal: Journal): Rows<Row> => {
   }
 }
 
-export const make = <Row>(): Effect.Effect<MemoryTable<Row>, never, MemoryDatabase> =>
-  Effect.map(MemoryDatabase, ({ atomically, journal }) => {
+/** `kept` names what is kept of these rows between requests: whoever keeps it is told of every write. */
+export const make = <Row>(kept?: Kept): Effect.Effect<MemoryTable<Row>, never, MemoryDatabase> =>
+  Effect.map(MemoryDatabase, ({ atomically, journal, tell }) => {
     const map = new Map<string, Row>()
-    const rows = rowsOf(map, journal)
+    let isWritten = false
+    const rows = rowsOf(map, journal, () => {
+      isWritten = true
+    })
+    const step = <A>(run: (rows: Rows<Row>) => A) => atomically(() => run(rows))
+    const told = Effect.suspend(() => {
+      if (!isWritten) return Effect.void
+      isWritten = false
+      return tell((one) => one === kept)
+    })
     return {
-      step: (run) => atomically(() => run(rows)),
+      step: kept === undefined ? step : (run) => Effect.tap(step(run), told),
       find: (key) => atomically(() => Option.fromUndefinedOr(map.get(key)))
     }
   })

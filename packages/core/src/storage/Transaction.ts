@@ -1,5 +1,6 @@
 /** All or nothing: what a pipeline writes in one `within` is stored together or not at all. */
 import { Context, Effect, Exit, Layer, Semaphore } from "effect"
+import { Invalidations, makeListeners } from "./Invalidations.ts"
 
 /**
  * A failure or a defect that leaves the outermost `within` undoes everything inside. What must survive a refusal (the revocation that a
@@ -32,12 +33,15 @@ export class MemoryDatabase extends Context.Service<
     readonly journal: Journal
     /** Runs one synchronous step. */
     readonly atomically: <A>(step: () => A) => Effect.Effect<A>
+    /** Tells who keeps something of these rows that they changed. */
+    readonly tell: ReturnType<typeof makeListeners>["tell"]
   }
 >()("@lockspire/core/storage/MemoryDatabase") {}
 
-/** `Transaction` and `MemoryDatabase` over one lock. */
+/** `Transaction` and `MemoryDatabase` over one lock, and word of what was written. */
 export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effectContext(
   Effect.sync(() => {
+    const { on, tell } = makeListeners()
     const lock = Semaphore.makeUnsafe(1)
     const journal: Journal = { isOpen: false, undos: [] }
     const open = Effect.sync(() => {
@@ -45,10 +49,12 @@ export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effe
       journal.isOpen = true
     })
     const close = (_: void, exit: Exit.Exit<unknown, unknown>) =>
-      Effect.sync(() => {
-        if (Exit.isFailure(exit)) for (const undo of journal.undos.toReversed()) undo()
+      Effect.suspend(() => {
+        const isUndone = Exit.isFailure(exit)
+        if (isUndone) for (const undo of journal.undos.toReversed()) undo()
         journal.undos = []
         journal.isOpen = false
+        return isUndone ? tell(() => true) : Effect.void
       })
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Effect.flatMap(Inside, (inside) =>
@@ -65,7 +71,8 @@ export const layerMemory: Layer.Layer<Transaction | MemoryDatabase> = Layer.effe
           : Effect.succeed(step())
       )
     return Context.make(Transaction, Transaction.of({ within })).pipe(
-      Context.add(MemoryDatabase, MemoryDatabase.of({ journal, atomically }))
+      Context.add(MemoryDatabase, MemoryDatabase.of({ journal, atomically, tell })),
+      Context.add(Invalidations, { on })
     )
   })
 )
