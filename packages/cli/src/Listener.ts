@@ -37,7 +37,9 @@ const ciphers = [
   "ECDHE-RSA-AES128-GCM-SHA256"
 ].join(":")
 
-const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5000 }
+// A header that may stand once but came twice is joined, and then means nothing: of `Host` and `Authorization` the first would
+// win otherwise, and a proxy in front may have judged the last.
+const limits = { joinDuplicateHeaders: true, headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5000 }
 
 const serverOf = ({ tls }: Options): http.Server =>
   tls === undefined

@@ -91,6 +91,8 @@ it("PostgreSQL lost under load: 503 with Retry-After and no other fault; back, a
     for (const { headers, status } of down) {
       assert.deepStrictEqual([status, typeof headers["retry-after"]], [503, "string"])
     }
+    assert.match(down[3].headers["content-type"] ?? "", /^text\/html/)
+    assert.include(down[3].body, "Reload this page in a moment")
     const faults = answers.filter(({ status }) => status >= 500)
     assert.deepStrictEqual(new Set(faults.map(({ status }) => status)), new Set([503]), faults[0]!.body)
     assert.isTrue(faults.every(({ headers }) => /^\d+$/.test(headers["retry-after"] ?? "")))

@@ -154,7 +154,12 @@ suite(
       const { origin, pathname } = new URL(issuer)
       const answer = await fetch(`${origin}/.well-known/openid-configuration${pathname}`, { method: "POST" })
       assert.strictEqual(answer.status, 405)
-      assert.strictEqual(answer.headers.get("allow"), "GET, HEAD")
+      assert.strictEqual(answer.headers.get("allow"), "GET, HEAD, OPTIONS")
+      const preflight = await fetch(`${origin}/.well-known/oauth-authorization-server${pathname}`, {
+        method: "OPTIONS"
+      })
+      assert.strictEqual(preflight.status, 204)
+      assert.strictEqual(preflight.headers.get("access-control-allow-origin"), "*")
     })
 
     test("every endpoint is below the path, and the whole flow works there", async (issuer) => {

@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import * as jose from "jose"
 import * as oauth from "oauth4webapi"
 import * as client from "openid-client"
-import { basic, errorOf, options, payloadOf, post, refresh, secret, signIn } from "./flow.ts"
+import { authorize, basic, errorOf, exchange, options, payloadOf, post, refresh, secret, signIn } from "./flow.ts"
 import { suite } from "./suite.ts"
 
 const http = { [oauth.allowInsecureRequests]: true }
@@ -207,6 +207,20 @@ suite(
       const given = (await Promise.all(bodies.map((body) => body.json()))) as ReadonlyArray<Record<string, string>>
       assert.strictEqual(new Set(given.map((one) => one["access_token"])).size, 8)
       assert.deepStrictEqual([...new Set(given.map((one) => one["refresh_token"]))], [refresh_token])
+    })
+
+    test("RFC 6749 §4.1.2: of two uses of a code at once, one with a wrong verifier, no token is left", async (issuer) => {
+      for (let round = 0; round < 20; round++) {
+        const code = (await authorize(issuer, "first")).get("code")
+        const [right] = await Promise.all([
+          exchange(issuer, "first", code),
+          exchange(issuer, "first", code, { code_verifier: "x".repeat(43) })
+        ])
+        if (right.status !== 200) continue
+        const { access_token } = (await right.json()) as { readonly access_token: string }
+        const userinfo = await fetch(`${issuer}/userinfo`, { headers: { authorization: `Bearer ${access_token}` } })
+        assert.strictEqual(userinfo.status, 401)
+      }
     })
 
     test("RFC 9700 §4.14.2: refreshes from many tabs at once give one new token and the same bytes", async (issuer) => {

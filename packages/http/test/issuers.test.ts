@@ -134,6 +134,17 @@ suite(
       }
     })
 
+    test("RFC 9112 §3.2: a Host that is none, or two of them, is 400", async (_, { issuers }) => {
+      const { host } = new URL(issuers[0]!)
+      const target = "/one/.well-known/openid-configuration"
+      for (const hosts of [[host, "evil.example"], ["evil.example", host], [`user@${host}`], [`${host}/x`]]) {
+        const headers = hosts.map((one): [string, string] => ["Host", one])
+        const answer = await send(issuers[0]!, { target, headers })
+        assert.strictEqual(answer.status, 400, hosts.join(" and "))
+        assert.strictEqual((JSON.parse(answer.body) as { readonly error: string }).error, "invalid_request")
+      }
+    })
+
     test("RFC 9112 §3.2.2: in the absolute form the target's host selects, whatever Host says", async (_, {
       issuers
     }) => {

@@ -108,6 +108,11 @@ const saidBy = Effect.fnUntracedEager(function* (client: Client, sent: Parameter
     responseType === undefined || responseType === every(read.parameters, "response_type")[0],
     () => malformed("response_type")
   )
+  yield* check(
+    "RFC 9101 §5: request and request_uri are not sent together",
+    every(sent, "request_uri").length === 0,
+    () => new RequestUriNotSupported({ reason: "RequestUriSent" })
+  )
   return { ...read, isSigned: true }
 })
 

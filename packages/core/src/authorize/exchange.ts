@@ -73,6 +73,13 @@ export const exchange = Effect.fnUntraced(function* (
         ])
       })
     )
+  /** Somebody was faster: whether it was who used the code. */
+  const replayedMeanwhile = Effect.gen(function* () {
+    const again = Option.getOrUndefined(yield* codes.find(issuer, codeHash))
+    if (again?.code._tag !== "Redeemed") return false
+    yield* replayed()
+    return true
+  })
   const replay = () => new InvalidGrant({ reason: "CodeReplayed" })
   if (code._tag === "Redeemed") yield* replayed()
   yield* check("RFC 6749 §4.1.2: the code is used once", code._tag === "Issued", replay)
@@ -89,16 +96,18 @@ export const exchange = Effect.fnUntraced(function* (
   const isVerified = yield* verifierMatches(code, verifier)
   if (!isVerified) {
     // Whoever guesses has one guess. Nothing can come of the grant any more, so nobody is told that it is live.
-    yield* transaction.within(
+    const isSpent = yield* transaction.within(
       Effect.gen(function* () {
-        if (!(yield* codes.spend(issuer, codeHash, client.clientId, now))) return
+        if (!(yield* codes.spend(issuer, codeHash, client.clientId, now))) return false
         const isRevoked = yield* tokens.revokeGrant(issuer, code.grantId, now, "CodeVerifierMismatch")
         yield* audit.append([
           event("authorization_code.spent", "grant", code.grantId, "CodeVerifierMismatch"),
           ...(isRevoked ? [event("grant.revoked", "grant", code.grantId, "CodeVerifierMismatch")] : [])
         ])
+        return true
       })
     )
+    if (!isSpent) yield* replayedMeanwhile
   }
   yield* check(
     "RFC 7636 §4.6: code_verifier hashes to the code_challenge",
@@ -135,11 +144,7 @@ export const exchange = Effect.fnUntraced(function* (
   const redeemed = following(event("authorization_code.redeemed", "grant", code.grantId), prepared)
   if (yield* codes.redeem(issuer, codeHash, client.clientId, now, redeemed)) return prepared.response
 
-  // Somebody was faster: whoever used the code, or whoever revoked the grant.
-  const again = Option.getOrUndefined(yield* codes.find(issuer, codeHash))
-  const isReplay = again?.code._tag === "Redeemed"
-  if (isReplay) yield* replayed()
-  yield* check("RFC 6749 §4.1.2: the code is used once", !isReplay, replay)
+  yield* check("RFC 6749 §4.1.2: the code is used once", !(yield* replayedMeanwhile), replay)
   return yield* refuse("the grant is live", new InvalidGrant({ reason: "GrantRevoked" }))
 })
 

@@ -14,7 +14,7 @@ import type { Client } from "../client/Client.ts"
 import { ClientStore } from "../client/ClientStore.ts"
 import { ConsentStore } from "../consent/ConsentStore.ts"
 import { type Asked, remember } from "../consent/cover.ts"
-import { Crypto, encode, equal, hashToken, randomToken } from "../crypto/Crypto.ts"
+import { Crypto, equalText, hashToken, randomToken } from "../crypto/Crypto.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
 import type { Authentication } from "../host/Authentication.ts"
 import { type BrowserRequest, HostResolver, type SignInDemand } from "../host/HostResolver.ts"
@@ -202,11 +202,20 @@ const bindTo = Effect.fnUntraced(function* (interaction: Interaction, browser: B
   return undefined
 })
 
-/** Proves that a form came from the page that this browser was shown for this interaction. */
-const csrfTokenOf = Effect.fnUntraced(function* (binding: string, handle: string) {
+/**
+ * Proves that a form came from the page that this browser was shown for this interaction, and says to whom it was shown:
+ * two parts with a dot between.
+ */
+const csrfTokenOf = Effect.fnUntraced(function* (binding: string, handle: string, subject: string) {
   const crypto = yield* Crypto
-  return yield* crypto.sha256(`csrf\0${binding}\0${handle}`)
+  const page = yield* crypto.sha256(`csrf\0${binding}\0${handle}`)
+  return `${page}.${yield* crypto.sha256(`person\0${binding}\0${handle}\0${subject}`)}`
 })
+
+const partsOf = (token: string): readonly [page: string, person: string] => {
+  const at = token.indexOf(".")
+  return at < 0 ? [token, ""] : [token.slice(0, at), token.slice(at + 1)]
+}
 
 /** One move of an interaction with its event; `false`, and no event, when it was finished before. */
 const moving = Effect.fnUntraced(function* <R>(move: Effect.Effect<boolean, never, R>, event: AuditEvent) {
@@ -249,7 +258,7 @@ export const resume = Effect.fnUntraced(function* (handle: string, browser: Brow
       event("interaction.deciding", "interaction", handleHash)
     )
     yield* check("the interaction is not finished", isUnfinished, finished)
-    const csrfToken = yield* csrfTokenOf(binding, handle)
+    const csrfToken = yield* csrfTokenOf(binding, handle, subject)
     const resources = (yield* currentResources).filter((one) => request.resources.includes(one.identifier))
     const types = yield* AuthorizationDetailsTypes
     const details = request.authorizationDetails.map(({ detail }) => ({
@@ -318,9 +327,10 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
   const { binding, client, interaction } = yield* openInteraction(handle, browser)
   const { issuer, request } = interaction
   const asPage = Effect.mapError((error: InvalidRequest) => new PageRefusal({ error, clientId: client.clientId }))
-  const csrf = yield* asPage(optional(form, "csrf"))
-  const expected = yield* csrfTokenOf(binding, handle)
-  yield* check("the form came from our page", csrf !== undefined && equal(encode(csrf), encode(expected)), () =>
+  const [csrfPage, csrfPerson] = partsOf((yield* asPage(optional(form, "csrf"))) ?? "")
+  const decider = interaction._tag === "Deciding" ? interaction.subject : undefined
+  const [expectedPage, expectedPerson] = partsOf(yield* csrfTokenOf(binding, handle, decider ?? ""))
+  yield* check("the form came from our page", equalText(csrfPage, expectedPage), () =>
     page("CsrfTokenMismatch", client.clientId)
   )
   const decision = yield* asPage(optional(form, "decision"))
@@ -331,8 +341,9 @@ export const decide = Effect.fnUntraced(function* (handle: string, form: Paramet
   // Judged anew: the session may have ended, or another person may have signed in, since the page was shown.
   const facts = yield* gather(client, request, browser)
   const step = nextStep({ ...facts, since: interaction.createdAt, prompted: interaction.prompted })
-  const decider = interaction._tag === "Deciding" ? interaction.subject : undefined
-  const isSamePerson = decider !== undefined && facts.authentication?.subject === decider
+  // In two tabs the page may have been shown to two people in turn: the form counts for whom it was shown to.
+  const isShownTo = equalText(csrfPerson, expectedPerson)
+  const isSamePerson = decider !== undefined && isShownTo && facts.authentication?.subject === decider
   if (!isSamePerson || step._tag === "SignIn") {
     return { _tag: "Continue", location: yield* interactionUrl(handle), binding } satisfies Outcome
   }

@@ -4,7 +4,7 @@ import { check, checking } from "../audit/Refusal.ts"
 import type { AuthenticatedClient } from "../client/authenticate.ts"
 import { isConfidential } from "../client/Client.ts"
 import { UnauthorizedClient } from "../oauth/OAuthError.ts"
-import type { Parameters } from "../oauth/Parameters.ts"
+import { every, type Parameters } from "../oauth/Parameters.ts"
 import { bindingOf, type Sender } from "../proof/sender.ts"
 import { currentResources, requestedResources } from "../resource/registry.ts"
 import { prepareAccessToken } from "../token/accessToken.ts"
@@ -33,6 +33,7 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
     grant: undefined,
     actor: undefined,
     scope,
+    scopeAsked: every(parameters, "scope")[0],
     audience,
     confirmation: yield* bindingOf(sender)
   })

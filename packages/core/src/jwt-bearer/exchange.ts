@@ -14,7 +14,7 @@ import { AssertionSubjects } from "../host/AssertionSubjects.ts"
 import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { InvalidGrant, InvalidTarget, UnauthorizedClient } from "../oauth/OAuthError.ts"
-import { type Parameters, required } from "../oauth/Parameters.ts"
+import { every, type Parameters, required } from "../oauth/Parameters.ts"
 import { bindingOf, type Sender } from "../proof/sender.ts"
 import { ReplayStore } from "../replay/ReplayStore.ts"
 import { currentResources, requestedResources } from "../resource/registry.ts"
@@ -111,6 +111,7 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
     grant: undefined,
     actor: undefined,
     scope,
+    scopeAsked: every(parameters, "scope")[0],
     audience: requested.length > 0 ? requested : (asserted ?? []),
     confirmation: yield* bindingOf(sender)
   })

@@ -58,7 +58,12 @@ const replayedResponse = Effect.fnUntraced(function* (
   if (!isOpen || token.requestHash !== requestHash || token.sealedResponse === undefined) return Option.none()
   const context = responseContext(token.issuer, token.clientId)
   const opened = yield* crypto.open(yield* responseKey(refreshToken), token.sealedResponse, context)
-  return Option.map(opened, (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as TokenResponse)
+  return Option.map(opened, (bytes) => {
+    const response = JSON.parse(new TextDecoder().decode(bytes)) as TokenResponse
+    const passed = (now.epochMilliseconds - token.rotatedAt.epochMilliseconds) / 1000
+    // A window that is longer than an access token lives still brings the new refresh token.
+    return passed < response.expires_in ? response : { ...response, expires_in: 0 }
+  })
 })
 
 /**

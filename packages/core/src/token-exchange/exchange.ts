@@ -13,7 +13,7 @@ import { TokenExchangeValidator } from "../host/TokenExchangeValidator.ts"
 import { CurrentIssuer } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import { InvalidRequest, UnauthorizedClient } from "../oauth/OAuthError.ts"
-import { optional, type Parameters, required } from "../oauth/Parameters.ts"
+import { every, optional, type Parameters, required } from "../oauth/Parameters.ts"
 import { bindingOf, proofMissing, type Sender } from "../proof/sender.ts"
 import { currentResources } from "../resource/registry.ts"
 import { subjectFor } from "../subject/subjectFor.ts"
@@ -177,6 +177,7 @@ const exchange = Effect.fnUntraced(function* (client: AuthenticatedClient, param
     grant: subject.grant,
     actor: actOf(links),
     scope,
+    scopeAsked: every(parameters, "scope")[0],
     audience: targets,
     confirmation,
     notAfter: actor === undefined ? subject.expiresAt : DateTime.min(subject.expiresAt, actor.expiresAt)

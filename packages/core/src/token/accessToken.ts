@@ -16,7 +16,7 @@ import { proofMissing } from "../proof/sender.ts"
 import { SigningKeys } from "../key/SigningKeys.ts"
 import type { AuthorizationDetail } from "../oauth/AuthorizationDetails.ts"
 import type { Confirmation } from "../oauth/Confirmation.ts"
-import { InvalidTarget } from "../oauth/OAuthError.ts"
+import { InvalidScope, InvalidTarget } from "../oauth/OAuthError.ts"
 import * as Scope from "../oauth/Scope.ts"
 import { audienceOf, currentResources, scopeAt } from "../resource/registry.ts"
 import type { Resource } from "../resource/Resource.ts"
@@ -39,6 +39,8 @@ export interface AccessTokenFacts {
   readonly authorizationDetails?: ReadonlyArray<AuthorizationDetail>
   /** Narrowed to what the audience's resources define. */
   readonly scope: ReadonlyArray<string>
+  /** The `scope` parameter, of a request that is for this token alone: one of which nothing is left is refused. */
+  readonly scopeAsked?: string | undefined
   /** RFC 8707; none for the issuer's own endpoints. */
   readonly audience: ReadonlyArray<string>
   /** What it is bound to; a bearer token when undefined. */
@@ -128,6 +130,17 @@ export const prepareAccessToken = Effect.fnUntraced(function* (facts: AccessToke
   const remaining = ends.map((end) => seconds(end - issuedAt.epochMilliseconds))
   const lifetime = Math.max(0, Math.min(accessTokenLifetime(policy, client, own).seconds, ...remaining))
   const scope = scopeAt(facts.scope, audience, resources)
+  const { scopeAsked } = facts
+  yield* check(
+    "RFC 6749 §3.3: something of the scope is left at the resources that the token is for",
+    scopeAsked === undefined || scope.length > 0,
+    () =>
+      new InvalidScope({
+        reason: "ScopeNotAllowed",
+        expected: Scope.format(own.flatMap((resource) => resource.scopes)),
+        received: scopeAsked!
+      })
+  )
   const unnamed: LiveAccessToken = {
     _tag: "Live",
     issuer,

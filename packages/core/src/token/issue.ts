@@ -99,8 +99,9 @@ export const prepare = Effect.fnUntraced(function* (options: {
       expires_in: access.lifetime,
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
       ...(idToken === undefined ? {} : { id_token: idToken }),
-      // RFC 6749 §3.3: a scope is never empty. Where none was granted, leaving it out says the same (§5.1).
-      ...(grant.scope.length === 0 ? {} : { scope: Scope.format(access.accessToken.scope) }),
+      // RFC 6749 §3.3: a scope is never empty. Where none was granted, or nothing of it is about the token's resources,
+      // there is no way to say so (§5.1).
+      ...(access.accessToken.scope.length === 0 ? {} : { scope: Scope.format(access.accessToken.scope) }),
       ...(options.authorizationDetails.length === 0 ? {} : { authorization_details: options.authorizationDetails })
     },
     accessToken: access.accessToken,

@@ -135,7 +135,7 @@ layer(Server.layer())("an interaction", (it) => {
       const { browser, client, page: consent, view } = yield* toConsent()
       const other = yield* askAgain(browser, client)
       const foreign = other._tag === "ShowConsent" ? other.view.csrfToken : ""
-      for (const csrf of [undefined, "", "x", view.handle, foreign, view.csrfToken.slice(1), `${view.csrfToken}x`]) {
+      for (const csrf of [undefined, "", "x", view.handle, foreign, view.csrfToken.slice(1), `x${view.csrfToken}`]) {
         yield* refuses(Server.answerConsent(browser, consent, { csrf }), page("CsrfTokenMismatch"))
         yield* refuses(Server.answerConsent(browser, consent, { csrf, decision: "deny" }), page("CsrfTokenMismatch"))
       }
@@ -169,6 +169,17 @@ layer(Server.layer())("an interaction", (it) => {
       is(outcome, "Continue")
       const again = yield* Server.followed(browser, outcome)
       assert.isTrue(again._tag === "ShowConsent" && again.view.subject === "somebody-else")
+      is(yield* Server.answerConsent(browser, again), "Respond")
+    })
+  )
+
+  it.effect("a form that was shown to one person counts for nobody else, though another tab showed it to them", () =>
+    Effect.gen(function* () {
+      const { browser, page: consent, view } = yield* toConsent()
+      yield* TestHost.use((host) => host.signIn("somebody-else", { browser: browser.name }))
+      const again = yield* resume(view.handle, browser)
+      assert.isTrue(again._tag === "ShowConsent" && again.view.subject === "somebody-else")
+      is(yield* Server.answerConsent(browser, consent), "Continue")
       is(yield* Server.answerConsent(browser, again), "Respond")
     })
   )

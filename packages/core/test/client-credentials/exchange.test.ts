@@ -33,6 +33,16 @@ layer(Server.layer({ resources: [api, mail] }))("the client_credentials grant", 
     })
   )
 
+  it.effect("RFC 6749 §3.3: a scope of which nothing is left at the resource is refused, part of it is said", () =>
+    Effect.gen(function* () {
+      const client = yield* aMachine()
+      yield* refuses(request(client, { scope: "api.read", resource: mail.identifier }), "InvalidScope ScopeNotAllowed")
+      const part = yield* request(client, { scope: "api.read mail.send", resource: mail.identifier })
+      assert.strictEqual(part.scope, "mail.send")
+      assert.notProperty(yield* request(client, { resource: mail.identifier }), "scope")
+    })
+  )
+
   it.effect("RFC 9068 §2.2: the subject of the token is the client itself, and no sign-in is claimed", () =>
     Effect.gen(function* () {
       const client = yield* aMachine()

@@ -53,14 +53,17 @@ const scopeChoices = (scopes: ReadonlyArray<string>): Child =>
 const claimItem = (name: string): Child =>
   html`<li>${claimWording(name) ?? html`<code>${plainText(name, 120)}</code>`}</li>`
 
-const claimList = (names: ReadonlyArray<string>): Child =>
-  names.length === 0
+/** All of them, since all of them are released; those that mean something to a person first. */
+const claimList = (names: ReadonlyArray<string>): Child => {
+  const isKnown = (name: string) => claimWording(name) !== undefined
+  const sorted = [...names.filter(isKnown), ...names.filter((name) => !isKnown(name))]
+  return names.length === 0
     ? undefined
     : html`<h2>It also asks for</h2>
         <ul>
-          ${names.slice(0, 40).map(claimItem)}
-        </ul>
-        ${names.length > 40 ? html`<p class="hint">and ${names.length - 40} more</p>` : undefined}`
+          ${sorted.map(claimItem)}
+        </ul>`
+}
 
 const resourceList = (resources: Interact.ConsentView["resources"]): Child =>
   resources.length === 0
@@ -69,6 +72,9 @@ const resourceList = (resources: Interact.ConsentView["resources"]): Child =>
         <ul>
           ${resources.map((resource) => html`<li><code>${plainText(resource.identifier, 200)}</code></li>`)}
         </ul>`
+
+/** Longer than any request can be: of what is granted nothing is cut off. */
+const whole = 1_000_000
 
 /** RFC 9396: what is wanted, detail by detail, in the host's words. */
 const detailList = (details: Interact.ConsentView["details"]): Child =>
@@ -80,7 +86,7 @@ const detailList = (details: Interact.ConsentView["details"]): Child =>
             ({ lines, type }) =>
               html`<div>
                 <dt><code>${plainText(type, 120)}</code></dt>
-                <dd>${lines.map((line) => html`<div>${plainText(line, 400)}</div>`)}</dd>
+                <dd>${lines.map((line) => html`<div>${plainText(line, whole)}</div>`)}</dd>
               </div>`
           )}
         </dl>`

@@ -62,6 +62,9 @@ const render =
     return respond(errorPage({ error, description, trace, brand }), { status })
   }
 
+const faultAdvice =
+  "The fault is not yours. Reload this page in a moment; if it stays, go back to the app you came from and start again."
+
 const browserOf = (request: Request, issuer: Issuer.Issuer): Interact.Browser => ({
   request: { cookies: request.cookies, headers: request.headers },
   bindings: bindingsOf(issuer, request)
@@ -121,7 +124,9 @@ const handlers = Effect.fnUntraced(function* (path: string) {
       request,
       pipeline: Effect.catchTag(shown(request, pipeline), "RedirectRefusal", tell),
       refused,
-      render: render(request, brand)
+      render: render(request, brand),
+      renderFault: ({ description, error, status }) =>
+        respond(errorPage({ error, description, title: "That did not work", advice: faultAdvice, brand }), { status })
     })
   const withHandle = (run: (handle: string) => Effect.Effect<HttpServerResponse.HttpServerResponse>) =>
     Effect.flatMap(HttpRouter.params, ({ handle }) => run(handle!))

@@ -5,7 +5,7 @@ import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/h
 import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { defectResponse, selecting } from "../wire/edge.ts"
 import { rootDocuments } from "../wire/endpoints.ts"
-import { publicDocument } from "../wire/response.ts"
+import { preflight, publicDocument } from "../wire/response.ts"
 import { routes } from "./routes.ts"
 import { type ProtocolServices, protocolServices } from "../wire/services.ts"
 
@@ -55,6 +55,9 @@ export const layerRoot = (path: string) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
       const document = yield* publish(path, "metadata", metadata)
-      for (const location of rootDocuments(path)) yield* router.add("GET", location, document)
+      for (const location of rootDocuments(path)) {
+        yield* router.add("GET", location, document)
+        yield* router.add("OPTIONS", location, preflight(["GET"]))
+      }
     })
   )

@@ -204,7 +204,7 @@ export const layer = <E, R>(storage: Layer.Layer<MemoryStorage.Ports, E, R>, opt
 
 const serverOf = ({ tls }: TestIssuerOptions) =>
   tls === undefined
-    ? createServer({ keepAliveTimeout: 1 })
+    ? createServer({ keepAliveTimeout: 1, joinDuplicateHeaders: true })
     : createTlsServer({ keepAliveTimeout: 1, ...tls, requestCert: true, rejectUnauthorized: false })
 
 const certificatesOf = ({ certificates, tls }: TestIssuerOptions, issuer: string): Layer.Layer<never> =>

@@ -65,17 +65,37 @@ export type Render<E> = (failure: E, trace: string, issuer: Issuer.Issuer) => Re
 
 export const traceHeader = "lockspire-trace"
 
-const unavailable = HttpServerResponse.jsonUnsafe(
-  { error: "temporarily_unavailable", error_description: "The server cannot answer at the moment. Try again." },
-  { status: 503, headers: { "retry-after": "1", "cache-control": "no-store" } }
-)
-const serverError = HttpServerResponse.jsonUnsafe(
-  { error: "server_error", error_description: "The server met a condition it did not expect." },
-  { status: 500, headers: { "cache-control": "no-store" } }
-)
+/** What is said of a fault that is not the request's. */
+interface Fault {
+  readonly error: "temporarily_unavailable" | "server_error"
+  readonly description: string
+  readonly status: number
+}
+const unavailable: Fault = {
+  error: "temporarily_unavailable",
+  description: "The server cannot answer at the moment. Try again.",
+  status: 503
+}
+const serverError: Fault = {
+  error: "server_error",
+  description: "The server met a condition it did not expect.",
+  status: 500
+}
+const faultJson = ({ description, error, status }: Fault) =>
+  HttpServerResponse.jsonUnsafe(
+    { error, error_description: description },
+    { status, headers: { "cache-control": "no-store" } }
+  )
 const unknownIssuer = HttpServerResponse.jsonUnsafe(
   { error: "not_found", error_description: "No issuer is configured for this host." },
   { status: 404, headers: { "cache-control": "no-store" } }
+)
+
+/** RFC 9112 §3.2: what cannot be a host, or was sent twice, is the sender's mistake and no issuer's name. */
+const isHost = /^[\w.~%!$&'()*+;=-]*(?:\[[\da-f:.]+\])?(?::\d*)?$/
+const malformedHost = HttpServerResponse.jsonUnsafe(
+  { error: "invalid_request", error_description: "The Host header is malformed." },
+  { status: 400, headers: { "cache-control": "no-store" } }
 )
 
 const notFound = HttpServerResponse.empty({ status: 404 })
@@ -84,11 +104,18 @@ const isStorageFault = (cause: Cause.Cause<unknown>) =>
   cause.reasons.some((reason) => reason._tag === "Die" && reason.defect instanceof StorageUnavailable)
 
 /** 503 when storage is away, 500 for a broken invariant; the cause is for the log alone. */
-export const defectResponse = (endpoint: string, cause: Cause.Cause<never>) => {
+export const defectResponse = (
+  endpoint: string,
+  cause: Cause.Cause<never>,
+  render: (fault: Fault) => Response = faultJson
+) => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
   return isStorageFault(cause)
-    ? Effect.as(Effect.logWarning(`${endpoint}: storage is unavailable`, cause), unavailable)
-    : Effect.as(Effect.logError(`${endpoint}: defect`, cause), serverError)
+    ? Effect.as(
+        Effect.logWarning(`${endpoint}: storage is unavailable`, cause),
+        HttpServerResponse.setHeader(render(unavailable), "retry-after", "1")
+      )
+    : Effect.as(Effect.logError(`${endpoint}: defect`, cause), render(serverError))
 }
 
 interface Answered<E> {
@@ -97,6 +124,8 @@ interface Answered<E> {
   readonly pipeline: Effect.Effect<Response, E, ProtocolServices | Issuer.CurrentIssuer>
   readonly refused: (failure: E) => Refused
   readonly render: Render<E>
+  /** What is sent when the fault is the server's own; JSON unless given. */
+  readonly renderFault?: (fault: Fault) => Response
 }
 
 /** Hands the refusal on with everything known, and makes the response of it. */
@@ -166,7 +195,7 @@ export const selecting = Effect.fnUntraced(function* (path: string) {
   return (endpoint: string, request: Request): Issuer.Issuer | Response => {
     const host = hostOf(request)
     const issuer = host === undefined ? undefined : (aliased.has(endpoint) ? hostsAndAliases : hosts).get(host)
-    if (issuer === undefined) return unknownIssuer
+    if (issuer === undefined) return host === undefined || isHost.test(host) ? unknownIssuer : malformedHost
     return isSpelledAs(path, pathnameOf(request)) ? issuer : notFound
   }
 })
@@ -187,7 +216,7 @@ export const answering = Effect.fnUntraced(function* (path: string) {
     const handedOut: { nonce: string | undefined } = { nonce: undefined }
     return options.pipeline.pipe(
       Effect.catch((failure) => refuse(options, failure, issuer, checks)),
-      Effect.catchCause((cause) => defectResponse(options.endpoint, cause)),
+      Effect.catchCause((cause) => defectResponse(options.endpoint, cause, options.renderFault)),
       Effect.map((response) => withNonce(response, handedOut)),
       Effect.updateContext((request: Context.Context<never>) =>
         withServices(request).pipe(

@@ -26,7 +26,7 @@ export const endpoints: ReadonlyMap<`/${string}`, Endpoint> = new Map<`/${string
 
 const interaction = /^\/interaction\/[^/]+$/
 
-const rootDocument: Endpoint = { methods: ["GET"], crossOrigin: false }
+const rootDocument: Endpoint = published
 
 /** RFC 8414 §3.1, §5: for an issuer with a path the well-known part stands before it, at the root of the host. */
 export const rootDocuments = (path: string): ReadonlyArray<`/${string}`> =>
@@ -34,7 +34,7 @@ export const rootDocuments = (path: string): ReadonlyArray<`/${string}`> =>
 
 /** The path as it was sent, in the origin form or the absolute one. */
 export const pathnameOf = (request: HttpServerRequest.HttpServerRequest): string =>
-  /^(?:https?:\/\/[^/]*)?([^?#]*)/.exec(request.originalUrl)![1]!
+  /^(?:https?:\/\/[^/]*)?([^?#]*)/i.exec(request.originalUrl)![1]!
 
 const allowOf = ({ crossOrigin, methods }: Endpoint) =>
   [...methods, ...(methods.includes("GET") ? ["HEAD"] : []), ...(crossOrigin ? ["OPTIONS"] : [])].join(", ")

@@ -7,7 +7,7 @@ import { HttpIncomingMessage, type HttpServerError, type HttpServerRequest } fro
 const maximumBytes = 64 * 1024
 const maxBodySize = ByteSize.fromInputUnsafe(maximumBytes)
 
-const isForm = /^application\/x-www-form-urlencoded *(?:;|$)/i
+const isForm = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i
 /** A form body is ASCII: what else there is must have been percent-encoded. */
 const ascii = /^[\x20-\x7e]*$/
 

@@ -143,6 +143,16 @@ describe("consent page", () => {
     assert.include(text, "<li>Phone number</li>")
     assert.include(text, "<code>&lt;i&gt;</code>")
   })
+
+  it("OpenID Connect Core §3.1.2.4: whatever is granted is shown, however much stands around it", () => {
+    const junk = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`junk${i}`, null]))
+    const claims = { userinfo: { ...junk, phone_number: null } }
+    const long = `${"x".repeat(5000)} to evil`
+    const { text } = Pages.consentPage({ ...view({}, { claims }), details: [{ type: "payment", lines: [long] }] }, "/x")
+    assert.include(text, "<code>junk199</code>")
+    assert.isBelow(text.indexOf("<li>Phone number</li>"), text.indexOf("junk0"))
+    assert.include(text, long)
+  })
 })
 
 describe("other pages", () => {
