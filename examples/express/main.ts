@@ -79,6 +79,8 @@ app.disable("x-powered-by")
 const signInPage = (returnTo: string, message = "") =>
   Pages.html`<!doctype html>
 <html lang="en">
+  <meta charset="utf-8" />
+  <meta name="viewport" content="width=device-width, initial-scale=1" />
   <title>Sign in</title>
   <h1>Sign in</h1>
   <p role="alert">${message}</p>
@@ -135,7 +137,10 @@ app.post("/sign-in", express.urlencoded({ extended: false, limit: "8kb" }), asyn
 // Last, at the root, and before any body parser: it answers below the issuer's path and at the well-known places.
 app.use((request, response) => provider.handler(request, response))
 
-const server = app.listen(port, "localhost", () => console.log(`An OpenID Connect provider at ${issuer}`))
+const server = app.listen(port, "localhost", (error) => {
+  if (error !== undefined) throw error
+  console.log(`An OpenID Connect provider at ${issuer}`)
+})
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => server.close(() => void provider.close()))
 }

@@ -81,6 +81,8 @@ const app = new Hono()
 const signInPage = (returnTo: string, message = "") =>
   Pages.html`<!doctype html>
 <html lang="en">
+  <meta charset="utf-8" />
+  <meta name="viewport" content="width=device-width, initial-scale=1" />
   <title>Sign in</title>
   <h1>Sign in</h1>
   <p role="alert">${message}</p>

@@ -42,6 +42,10 @@ export const SeedSecret = Schema.Struct({
 })
 export type SeedSecret = typeof SeedSecret.Type
 
+const Rest = Schema.Record(Schema.String, Schema.Json)
+/** Undefined in the type alone, so that the declarations are right without `exactOptionalPropertyTypes` too. */
+type OptionalRest = Schema.$Record<typeof Schema.String, Schema.UndefinedOr<typeof Schema.Json>>
+
 export const SeedClient = Schema.StructWithRest(
   Schema.Struct({
     client_id: Schema.NonEmptyString,
@@ -120,7 +124,7 @@ export const SeedClient = Schema.StructWithRest(
     ),
     disabled: optional(Schema.Boolean.annotate({ description: "As it is stored unless given" }))
   }),
-  [Schema.Record(Schema.String, Schema.Json)]
+  [Rest as unknown as OptionalRest]
 ).annotate({ description: "Client metadata by its registered names (RFC 7591 §2, OpenID Connect Registration §2)" })
 export type SeedClient = typeof SeedClient.Type
 
