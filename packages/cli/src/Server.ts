@@ -36,7 +36,9 @@ export const services = <E, R>(
 export const egress = (allowHosts: ReadonlyArray<string>) =>
   Effect.as(
     Effect.forEach(allowHosts, (host) =>
-      Effect.logWarning(`DANGER: the outbound guard is open for ${host} (--egress-allow)`)
+      /^[a-z0-9.:[\]-]+$/i.test(host)
+        ? Effect.logWarning(`DANGER: the outbound guard is open for ${host} (--egress-allow)`)
+        : Effect.fail(failed(`--egress-allow takes the name of a host, or its address, and "${host}" is neither.`))
     ),
     NodeEgress.layer({ allowHosts })
   )

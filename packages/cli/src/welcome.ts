@@ -12,9 +12,18 @@ export interface Facts {
   readonly isKnown: boolean
   /** The demo's own accounts: none that the developer's seed speaks about. */
   readonly accounts: ReadonlyArray<{ readonly username: string; readonly password: string }>
+  /** The names of the accounts in that seed. */
+  readonly seedAccounts: ReadonlyArray<string>
 }
 
-export const welcome = ({ accounts, caFile, demoUrl, isKnown, issuer, storage }: Facts): string => {
+/** The first of them; a seed may have thousands. */
+const names = (all: ReadonlyArray<string>): string =>
+  `${all
+    .slice(0, 5)
+    .map((name) => bold(name))
+    .join(", ")}${all.length > 5 ? ` and ${all.length - 5} more` : ""}`
+
+export const welcome = ({ accounts, caFile, demoUrl, isKnown, issuer, seedAccounts, storage }: Facts): string => {
   const row = (label: string, value: string) => `  ${dim(label.padEnd(13))}${value}`
   const { hostname } = new URL(issuer)
   return [
@@ -32,6 +41,9 @@ export const welcome = ({ accounts, caFile, demoUrl, isKnown, issuer, storage }:
             accounts.map(({ password, username }) => `${bold(username)} (password ${bold(password)})`).join(", ")
           )
         ]
+      : []),
+    ...(seedAccounts.length > 0
+      ? [row(accounts.length > 0 ? "" : "Sign in as", `${names(seedAccounts)}, of your seed`)]
       : []),
     row("Client", `${bold(Demo.clientId)}, public, redirect URI ${demoUrl}/callback`),
     row("Your own", "lockspire dev --seed my.json (seed.example.json shows how)"),

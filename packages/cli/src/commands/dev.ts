@@ -73,6 +73,8 @@ const seeded = Effect.fnUntraced(function* (issuer: string, demo: Seed, own: See
   return yield* applySeed(issuer, own, actor)
 }, Effect.mapError(SeedFile.invalid))
 
+const usernames = (seed: Seed): ReadonlyArray<string> => (seed.accounts ?? []).map(({ username }) => username)
+
 /** The keys that the developer's seed asks for sign at once: nobody has kept a JWK Set without them yet. */
 const makeKeys = Effect.fnUntraced(function* (issuer: string, seed: Seed) {
   const keys = yield* (yield* SigningKeyStore).list(issuer)
@@ -155,7 +157,8 @@ const run = Effect.fnUntraced(function* (input: Config) {
       storage: describe(input),
       caFile,
       isKnown,
-      accounts: (demo.accounts ?? []).map(({ password, username }) => ({ password, username }))
+      accounts: (demo.accounts ?? []).map(({ password, username }) => ({ password, username })),
+      seedAccounts: usernames(own.seed)
     })
   )
   return yield* Effect.never

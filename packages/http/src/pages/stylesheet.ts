@@ -25,7 +25,7 @@ border-radius:16px;box-shadow:var(--shadow)}body>header{margin-top:auto;padding-
 .wide main{max-width:44rem}.wide>header,.wide>footer{max-width:46.5rem}
 h1{margin:0 0 .5rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.02em;font-weight:680;text-wrap:balance}
 h2{margin:1.75rem 0 .5rem;font-size:1rem;line-height:1.4;font-weight:650}
-p{margin:0 0 1rem}p:last-child,main>:last-child{margin-bottom:0!important}h1+.notice{margin-top:1rem}
+p{margin:0 0 1rem}p:last-child,main>:last-child{margin-bottom:0!important}h1+.notice,h1+form{margin-top:1.25rem}
 ul{margin:.25rem 0 1rem;padding-left:1.25rem}
 .lead,.hint,.muted{color:var(--muted)}.hint{font-size:.875rem;line-height:1.45}
 .lead{margin-bottom:1.5rem}.lead strong{color:var(--text)}

@@ -10,7 +10,7 @@ import { checkIssuer } from "../../Server.ts"
 const config = {
   ...Keys.config,
   resource: flags.texts("resource", "A resource that the tokens are for"),
-  clientId: Argument.String("client-id")
+  clientId: Argument.String("client-id").pipe(Argument.withDescription("The client, by its client_id"))
 }
 
 const names = {
@@ -33,6 +33,11 @@ export const lifetimes = Command.make(
     yield* Effect.gen(function* () {
       const found = yield* ClientStore.use((clients) => clients.find(issuer.identifier, input.clientId))
       if (Option.isNone(found)) return yield* failed(`There is no client "${input.clientId}" at ${issuer.identifier}.`)
+      const known = new Set((yield* (yield* Resources).list(issuer.identifier)).map((resource) => resource.identifier))
+      const unknown = input.resource.find((resource) => !known.has(resource))
+      if (unknown !== undefined) {
+        return yield* failed(`There is no resource "${unknown}" at ${issuer.identifier}.`)
+      }
       const effective = yield* Lifetime.effectiveLifetimes(found.value, input.resource)
       for (const [name, { seconds, source }] of Object.entries(effective)) {
         yield* Console.log(
