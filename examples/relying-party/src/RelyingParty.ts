@@ -79,6 +79,11 @@ export const layer = (options: Options) => {
     const presented = sessionIdOf(request)
     const session = yield* sessions.find(presented)
     const state = yield* optional(response, "state")
+    if (response.size === 0) {
+      return yield* refusal(
+        "Nothing came with this request. A response in the fragment (response_mode=fragment) stays in the address bar, for scripts alone."
+      )
+    }
     const attempt = state === undefined ? undefined : session?.attempts.get(state)
     if (presented === undefined || state === undefined || attempt === undefined) {
       return yield* refusal("No sign-in that was started in this browser is waiting for this response.")

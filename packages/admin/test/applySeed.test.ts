@@ -13,7 +13,7 @@ import {
   SecretVerifier
 } from "@lockspire/core"
 import { DateTime, Effect, Layer, Option, Redacted } from "effect"
-import { applySeed, checkSeed, type Entry } from "../src/index.ts"
+import { applySeed, checkSeed, type Entry, line } from "../src/index.ts"
 
 const issuer = "https://issuer.example"
 const key = AuthorizationServer.layerKeyEncryptionKey({ keyEncryptionKey: Redacted.make(new Uint8Array(32).fill(7)) })
@@ -236,6 +236,37 @@ describe("applying a seed", () => {
         )
         assert.deepInclude(stored, { signingAlgorithm: "EdDSA", accessTokenLifetime: 60 })
       }).pipe(Effect.provide(live))
+  )
+
+  it.live("warns of clients and resources that it refers to and that are nowhere, until they are there", () =>
+    Effect.gen(function* () {
+      const referring = {
+        resources: [{ identifier: "https://here.example", introspectionClients: ["here", "ghost"] }],
+        clients: [{ client_id: "here", redirect_uris: ["https://here.example/cb"] }],
+        exchangeRules: [
+          {
+            name: "r",
+            clientId: "here",
+            subjectClients: ["gone"],
+            targets: ["https://here.example", "https://no.example"]
+          }
+        ],
+        trustedIssuers: [
+          { identifier: "https://idp.example", jwksUri: "https://idp.example/jwks", clients: ["nobody"] }
+        ]
+      }
+      assert.deepStrictEqual((yield* apply(referring)).warnings.map(line), [
+        'resources[0].introspectionClients[1]: there is no client "ghost" at the issuer yet',
+        'exchangeRules[0].subjectClients[0]: there is no client "gone" at the issuer yet',
+        'exchangeRules[0].targets[1]: there is no resource "https://no.example" at the issuer yet',
+        'trustedIssuers[0].clients[0]: there is no client "nobody" at the issuer yet'
+      ])
+      yield* apply({
+        clients: ["ghost", "gone", "nobody"].map((id) => ({ client_id: id, redirect_uris: ["https://x.example/cb"] })),
+        resources: [{ identifier: "https://no.example" }]
+      })
+      assert.deepStrictEqual((yield* apply(referring)).warnings, [])
+    }).pipe(Effect.provide(live))
   )
 
   effect("RFC 6749 §2.3.1: several secrets of a client, so that one can replace another", () =>

@@ -22,9 +22,12 @@ const postgresDir = (dataDir: string): string => path.join(dataDir, "postgres")
 
 const code = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error)
 
+const unusable = (dataDir: string, error: unknown): CommandFailed =>
+  failed(`The data folder ${dataDir} cannot be used (${code(error)}): choose one that can be written, with --data-dir.`)
+
 /** Does something with files; what goes wrong is a sentence. */
 const files = <A>(dataDir: string, act: () => A): Effect.Effect<A, CommandFailed> =>
-  Effect.try({ try: act, catch: (error) => failed(`The data folder ${dataDir} cannot be used (${code(error)}).`) })
+  Effect.try({ try: act, catch: (error) => unusable(dataDir, error) })
 
 const readText = (file: string): string | undefined => {
   try {
@@ -110,7 +113,7 @@ const take = (dataDir: string): Effect.Effect<void, CommandFailed> =>
         fs.writeFileSync(lockFile(dataDir), own, { flag: "wx" })
         return Effect.void
       } catch (error) {
-        if (code(error) !== "EEXIST") return failed(`The data folder ${dataDir} cannot be used (${code(error)}).`)
+        if (code(error) !== "EEXIST") return unusable(dataDir, error)
       }
       const owner = ProcessId.parse(readText(lockFile(dataDir)))
       if (owner !== undefined && ProcessId.isRunning(owner)) {

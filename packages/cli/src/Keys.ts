@@ -26,8 +26,9 @@ export const databaseOf = Effect.fnUntraced(function* (where: Database.Where) {
 })
 
 /**
- * The database, and the issuer as it was given; else the one that `dev` served last on this data, or the only one that the database knows.
- * One that it does not know, while it knows others, is most likely misspelt: only `mayBeNew` lets it pass, with a warning.
+ * The database, and the issuer as it was given; else the one that `dev` served last on this data, or the only one that the
+ * database knows. One that it does not know, while it knows others, is most likely misspelt: only `mayBeNew` lets it pass,
+ * with a warning.
  */
 export const targetOf = Effect.fnUntraced(function* (input: Input, options?: { readonly mayBeNew: boolean }) {
   const { databaseUrl, dataDir } = input

@@ -24,6 +24,7 @@ import { clientOf, secretsOf } from "./client.ts"
 import { exchangeRuleChange, type SeedExchangeRule, type SeedTrustedIssuer, trustedIssuerChange } from "./grants.ts"
 import { holdToProfiles, policyAfter } from "./profiles.ts"
 import type { Seed, SeedAccount, SeedClient, SeedResource } from "./Seed.ts"
+import { missingReferences } from "./references.ts"
 import { missingKeys } from "./responseFormats.ts"
 import { pathOf, SeedInvalid, type Warning } from "./SeedInvalid.ts"
 import { warningsOf } from "./warnings.ts"
@@ -94,7 +95,12 @@ export const applySeed = Effect.fnUntraced(function* (issuer: string, seed: Seed
     created: changes.filter(isCreated).map((step) => step.entry),
     updated: changes.filter((step) => !isCreated(step)).map((step) => step.entry),
     unchanged: steps.filter((step) => step.actions.length === 0).map((step) => step.entry),
-    warnings: [...warningsOf(seed), ...refusals, ...missingKeys(seed, yield* availableAlgorithms(issuer))],
+    warnings: [
+      ...warningsOf(seed),
+      ...refusals,
+      ...missingKeys(seed, yield* availableAlgorithms(issuer)),
+      ...(yield* missingReferences(issuer, seed))
+    ],
     generatedSecrets
   } satisfies Applied
 })
