@@ -40,7 +40,9 @@ const Host = Layer.succeed(HostResolver, {
     }),
   signIn: ({ returnTo }) => Effect.succeed(`/sign-in?return_to=${encodeURIComponent(returnTo)}`),
   claims: ({ subject }) => Effect.succeed(Option.fromUndefinedOr(people.get(subject)?.claims)),
-  mayUse: () => Effect.succeed(true)
+  mayUse: () => Effect.succeed(true),
+  // These people are a fixed list.
+  signsUp: false
 })
 
 // A public client: any loopback port will do for a native application (RFC 8252 §7.3).

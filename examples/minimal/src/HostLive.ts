@@ -7,7 +7,12 @@ import * as Sessions from "./Sessions.ts"
 import { Details } from "./Details.ts"
 import { Validators } from "./Validators.ts"
 
-const pageFor = { login: "/sign-in", none_signed_in: "/sign-in", select_account: "/choose-account" } as const
+const pageFor = {
+  login: "/sign-in",
+  none_signed_in: "/sign-in",
+  select_account: "/choose-account",
+  create: "/sign-up"
+} as const
 
 const Resolver = Layer.effect(
   HostResolver,
@@ -46,8 +51,7 @@ const Resolver = Layer.effect(
       }),
       signIn: (demand) =>
         Effect.map(current, (issuer) => {
-          const signUp = options.signUp ? "/sign-up" : "/sign-in"
-          const page = demand.reason === "create" ? signUp : pageFor[demand.reason]
+          const page = pageFor[demand.reason]
           return Demand.address(issuer, page, Demand.fromSignIn(demand))
         }),
       claims: ({ subject }) =>
@@ -57,7 +61,8 @@ const Resolver = Layer.effect(
             Option.map((account) => account.claims)
           )
         ),
-      mayUse: () => Effect.succeed(true)
+      mayUse: () => Effect.succeed(true),
+      signsUp: options.signUp
     })
   })
 )

@@ -136,14 +136,20 @@ layer(TestHost.layer("/tenant"), { excludeTestServices: true })("the example hos
 const closed = { ...defaults, sessionLifetime: Duration.zero, signUp: false }
 
 layer(TestHost.layer("", closed), { excludeTestServices: true })("the example host's options", (it) => {
-  it.effect("without sign-up there is no such page, and prompt=create leads to sign-in", () =>
+  it.effect("without sign-up there is no such page, and prompt=create is neither offered nor taken", () =>
     Effect.gen(function* () {
       const { issuer } = yield* TestHost
       const browser = newBrowser()
       assert.strictEqual((yield* visit(browser, `${issuer}/sign-up`)).status, 404)
-      const page = yield* visit(browser, authorizationUrl(issuer, { prompt: "create" }))
-      assert.strictEqual(page.url.pathname, "/sign-in")
-      assert.notInclude(page.body, "Create one")
+      const answer = yield* Effect.promise(() =>
+        fetch(authorizationUrl(issuer, { prompt: "create" }), { redirect: "manual" })
+      )
+      assert.include(answer.headers.get("location"), "error=invalid_request")
+      const metadata = yield* Effect.promise(() => fetch(`${issuer}/.well-known/openid-configuration`))
+      const { prompt_values_supported } = (yield* Effect.promise(() => metadata.json())) as {
+        readonly prompt_values_supported: ReadonlyArray<string>
+      }
+      assert.notInclude(prompt_values_supported, "create")
     })
   )
 

@@ -5,6 +5,7 @@
 import { Effect, Option, Schema } from "effect"
 import { check, checking } from "../audit/Refusal.ts"
 import { type Client, isConfidential } from "../client/Client.ts"
+import { HostResolver } from "../host/HostResolver.ts"
 import { acceptedValues, type ClaimsRequest, parseRequest, requested } from "../oauth/Claims.ts"
 import { Display, Prompt, supportedResponseTypes } from "../oauth/Metadata.ts"
 import {
@@ -269,6 +270,12 @@ const read = Effect.fnUntraced(function* (
   yield* check(
     "OpenID Connect Core §3.1.2.1: prompt none stands alone",
     !prompt.includes("none") || prompt.length === 1,
+    () => malformed("prompt")
+  )
+  const { signsUp = true } = yield* HostResolver
+  yield* check(
+    "Initiating User Registration §4: prompt create where people can sign up",
+    signsUp || !prompt.includes("create"),
     () => malformed("prompt")
   )
   const maxAgeText = yield* optional(parameters, "max_age")

@@ -7,6 +7,7 @@ import { requestObjectAlgorithms } from "../authorization-request/requestObject.
 import { assertionAlgorithms } from "../client/assertion.ts"
 import { clientAuthenticationMethods, MutualTls, type MutualTlsOptions } from "../client/mutualTls.ts"
 import { AuthorizationDetailsTypes } from "../host/AuthorizationDetailsTypes.ts"
+import { HostResolver } from "../host/HostResolver.ts"
 import { CurrentIssuer, type Issuer, url } from "../issuer/Issuer.ts"
 import { currentPolicy } from "../issuer/Policy.ts"
 import { TrustedIssuerStore } from "../jwt-bearer/TrustedIssuerStore.ts"
@@ -58,6 +59,7 @@ export const metadata = Effect.gen(function* () {
   const keys = yield* SigningKeys
   const resources = yield* currentResources
   const mutualTls = yield* MutualTls
+  const { signsUp = true } = yield* HostResolver
   // What holds for every client; what one of them is held to beyond it is told to nobody else.
   const rules = rulesInForce(yield* currentPolicy, undefined)
   const allowed = <A extends string>(values: ReadonlyArray<A>) =>
@@ -106,7 +108,7 @@ export const metadata = Effect.gen(function* () {
     dpop_signing_alg_values_supported: allowed(proofAlgorithms),
     tls_client_certificate_bound_access_tokens: mutualTls !== undefined,
     code_challenge_methods_supported: ["S256"],
-    prompt_values_supported: Prompt.literals,
+    prompt_values_supported: Prompt.literals.filter((one) => one !== "create" || signsUp),
     claims_supported: [...protocolClaims, ...Object.values(claimsOfScope).flat()],
     ...(detailTypes.length === 0 ? {} : { authorization_details_types_supported: detailTypes }),
     claims_parameter_supported: true,

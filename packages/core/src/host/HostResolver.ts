@@ -52,5 +52,7 @@ export class HostResolver extends Context.Service<
     readonly claims: (query: ClaimsQuery) => Effect.Effect<Option.Option<Claims>>
     /** Whether this subject may use this client. Asked at every authorization and every refresh. */
     readonly mayUse: (subject: string, clientId: string) => Effect.Effect<boolean>
+    /** False where nobody can sign up by themselves: `prompt=create` is then neither offered nor taken. */
+    readonly signsUp?: boolean
   }
 >()("@lockspire/core/host/HostResolver") {}

@@ -2,6 +2,8 @@ import { assert, layer } from "@effect/vitest"
 import { DateTime, Effect, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import type { Outcome } from "../../src/authorize/interact.ts"
+import { metadata } from "../../src/discovery/metadata.ts"
+import { HostResolver } from "../../src/host/HostResolver.ts"
 import { aClient, register } from "../../src/testing/fixtures.ts"
 import { TestHost } from "../../src/testing/TestHost.ts"
 import * as Server from "../../src/testing/TestServer.ts"
@@ -140,6 +142,21 @@ layer(Server.layer())("who is signed in, and how", (it) => {
       assert.strictEqual(yield* reason, "create")
       is(yield* back(browser), "Respond")
     })
+  )
+
+  it.effect(
+    "Initiating User Registration §4: where nobody can sign up, prompt=create is neither offered nor taken",
+    () =>
+      Effect.gen(function* () {
+        assert.include((yield* metadata).prompt_values_supported, "create")
+        const host = yield* HostResolver
+        const closed = Effect.provideService(HostResolver, { ...host, signsUp: false })
+        assert.notInclude((yield* closed(metadata)).prompt_values_supported, "create")
+        yield* refuses(
+          closed(ask(Server.aBrowser(), { prompt: "create" })),
+          "redirect InvalidRequest ParameterMalformed prompt"
+        )
+      })
   )
 
   it.effect("OpenID Connect Core §3.1.2.1: prompt=consent asks the person, also of a first-party client", () =>
