@@ -21,12 +21,13 @@ export const seedClient = (client_id = clientId) => ({
 })
 
 /** A port that was free a moment ago, for a server that has to come back at the same address. */
-export const freePort = () =>
-  new Promise<number>((resolve) => {
-    const probe = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as net.AddressInfo
-      probe.close(() => resolve(port))
-    })
+/** Below those that systems give to outgoing connections, one of which could take it before the server listens. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const port = 10_000 + Math.floor(Math.random() * 22_000)
+    const probe = net.createServer()
+    probe.once("error", () => resolve(freePort()))
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(port)))
   })
 
 export interface Answer {

@@ -5,7 +5,7 @@ import { TestDatabase } from "@lockspire/storage-pg/testing"
 import { Effect, Exit, Redacted, Scope } from "effect"
 import { createHash } from "node:crypto"
 import * as http from "node:http"
-import * as net from "node:net"
+import { freePort } from "./app.ts"
 import { folder, randomKey, start } from "./lockspire.ts"
 
 const secret = "a-secret-of-more-than-thirty-two-characters"
@@ -94,14 +94,6 @@ const signIn = async (clientId: string) => {
   assert.strictEqual(answer.status, 200, answer.text)
   return membersOf(answer)
 }
-
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const probe = net.createServer().listen(0, "localhost", () => {
-      const { port } = probe.address() as net.AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
 
 /** Two servers of one issuer on one database, for every test here. */
 const stack = new AsyncDisposableStack()

@@ -26,16 +26,16 @@ import { Context, DateTime, Effect, Layer, Option, Redacted, Ref } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import { createServer as createTlsServer } from "node:https"
-import { type AddressInfo, createServer as createProbe } from "node:net"
+import { createServer as createProbe } from "node:net"
 import { ClientCertificates, NodeCrypto } from "../node/index.ts"
 import * as ProtocolRoutes from "../ProtocolRoutes.ts"
 
-const freePort = Effect.callback<number>((resume) => {
+/** Below those that systems give to outgoing connections, one of which could take it before the server listens. */
+const freePort: Effect.Effect<number> = Effect.callback<number>((resume) => {
+  const port = 10_000 + Math.floor(Math.random() * 22_000)
   const probe = createProbe()
-  probe.listen(0, "127.0.0.1", () => {
-    const { port } = probe.address() as AddressInfo
-    probe.close(() => resume(Effect.succeed(port)))
-  })
+  probe.once("error", () => resume(freePort))
+  probe.listen(port, "127.0.0.1", () => probe.close(() => resume(Effect.succeed(port))))
 })
 
 /** A client as a test describes it: everything but its id has a default that works. */
