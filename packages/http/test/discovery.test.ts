@@ -160,6 +160,8 @@ suite(
       })
       assert.strictEqual(preflight.status, 204)
       assert.strictEqual(preflight.headers.get("access-control-allow-origin"), "*")
+      const misspelt = `${origin}/.well-known/oauth-authorization-server${pathname}/`
+      assert.strictEqual((await fetch(misspelt, { method: "OPTIONS" })).status, 404)
     })
 
     test("every endpoint is below the path, and the whole flow works there", async (issuer) => {

@@ -81,6 +81,14 @@ describe("an authorization request as a request object", () => {
     }).pipe(Effect.provide(Server.layer()))
   )
 
+  it.effect("RFC 9101 §5: request and request_uri are not sent together", () =>
+    Effect.gen(function* () {
+      const { come } = yield* setUp()
+      const beside = { request_uri: "https://client.example/request", redirect_uri: testRedirectUri }
+      yield* refuses(come({}, beside), "redirect RequestUriNotSupported RequestUriSent")
+    }).pipe(Effect.provide(Server.layer()))
+  )
+
   it.effect("OpenID Connect Core §6.1: another response_type outside is invalid_request", () =>
     Effect.gen(function* () {
       const { come } = yield* setUp()

@@ -187,6 +187,23 @@ layer(Server.layer())("the refresh_token grant of a client that does not rotate"
   )
 })
 
+layer(Server.layer({ policy: { accessTokenLifetime: 30, refreshReplayWindow: 300 } }))(
+  "a replay window that is longer than an access token lives",
+  (it) => {
+    it.effect("brings the new refresh token, and says that the access token is over", () =>
+      Effect.gen(function* () {
+        const { client, first } = yield* aFamily({})
+        const response = yield* Server.refresh(client, first)
+        assert.strictEqual(response.expires_in, 30)
+        yield* TestClock.adjust("29 seconds")
+        assert.deepStrictEqual(yield* Server.refresh(client, first), response)
+        yield* TestClock.adjust("1 seconds")
+        assert.deepStrictEqual(yield* Server.refresh(client, first), { ...response, expires_in: 0 })
+      })
+    )
+  }
+)
+
 layer(Server.layer())("the replay window of one client", (it) => {
   it.effect("has its own length", () =>
     Effect.gen(function* () {

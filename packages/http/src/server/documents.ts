@@ -4,7 +4,7 @@ import { Cache, Duration, Effect, Exit } from "effect"
 import { HttpRouter, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ProtocolApi } from "../api/ProtocolApi.ts"
 import { defectResponse, selecting } from "../wire/edge.ts"
-import { rootDocuments } from "../wire/endpoints.ts"
+import { isSpelledAs, pathnameOf, rootDocuments } from "../wire/endpoints.ts"
 import { preflight, publicDocument } from "../wire/response.ts"
 import { routes } from "./routes.ts"
 import { type ProtocolServices, protocolServices } from "../wire/services.ts"
@@ -55,9 +55,12 @@ export const layerRoot = (path: string) =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
       const document = yield* publish(path, "metadata", metadata)
+      const allowed = preflight(["GET"])
       for (const location of rootDocuments(path)) {
         yield* router.add("GET", location, document)
-        yield* router.add("OPTIONS", location, preflight(["GET"]))
+        yield* router.add("OPTIONS", location, (request) =>
+          Effect.succeed(isSpelledAs(path, pathnameOf(request)) ? allowed : HttpServerResponse.empty({ status: 404 }))
+        )
       }
     })
   )

@@ -72,7 +72,8 @@ suite("bodies", (test) => {
       for (const type of [
         "Application/X-WWW-Form-URLEncoded",
         "application/x-www-form-urlencoded; charset=utf-8",
-        "application/x-www-form-urlencoded ;charset=UTF-8"
+        "application/x-www-form-urlencoded ;charset=UTF-8",
+        "application/x-www-form-urlencoded\t; charset=utf-8"
       ]) {
         const request = formRequest(path, "client_id=public")
         const answer = await send(issuer, { ...request, headers: [["Content-Type", type]] })
